@@ -1,0 +1,144 @@
+import { constants } from "node:os";
+import * as v from "valibot";
+import { NodeError } from "./errors.ts";
+import { parseTitle, type Title } from "./names.ts";
+
+/** Which bytes a binary has. */
+export interface BinaryRef {
+  /** 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** When an instance counts as running; each within `timeoutMs`. */
+export type Readiness =
+  | { readonly kind: "none"; readonly settleMs: number; readonly timeoutMs: number }
+  | { readonly kind: "fd"; readonly timeoutMs: number }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly timeoutMs: number }
+  | { readonly kind: "http"; readonly url: string; readonly timeoutMs: number }
+  | { readonly kind: "handshake"; readonly timeoutMs: number }
+  | { readonly kind: "appcycle"; readonly timeoutMs: number };
+
+/** How an instance is ended. */
+export interface StopPolicy {
+  readonly signal: NodeJS.Signals;
+  /** From the request to SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** The metadata of one version of an application for one profile. */
+export interface Envelope {
+  readonly title: Title;
+  /** A semantic version. */
+  readonly version: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly binary: BinaryRef;
+  readonly readiness: Readiness;
+  readonly stop: StopPolicy;
+  readonly publisher: string;
+}
+
+/** The most bytes that an envelope's JSON may have. */
+export const ENVELOPE_MAX_BYTES: number = 1024 * 1024;
+
+const SEMVER =
+  /^(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const withoutNul = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes("\0") && text.isWellFormed(), "holds a NUL character or broken Unicode"),
+  // Linux takes no longer single argument (MAX_ARG_STRLEN).
+  v.check((text) => Buffer.byteLength(text) < 128 * 1024, "is longer than 128 KiB"),
+);
+const timeout = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(DAY_MS)), 30_000);
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+
+const readiness = v.variant("kind", [
+  v.object({
+    kind: v.literal("none"),
+    settleMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(DAY_MS)), 200),
+    timeoutMs: timeout,
+  }),
+  v.object({ kind: v.literal("fd"), timeoutMs: timeout }),
+  v.object({ kind: v.literal("tcp"), host: v.optional(v.string(), "127.0.0.1"), port, timeoutMs: timeout }),
+  v.object({
+    kind: v.literal("http"),
+    url: v.pipe(v.string(), v.url(), v.startsWith("http://", "is not an http:// URL")),
+    timeoutMs: timeout,
+  }),
+  v.object({ kind: v.literal("handshake"), timeoutMs: timeout }),
+  v.object({ kind: v.literal("appcycle"), timeoutMs: timeout }),
+]);
+
+const stopPolicy = v.object({
+  signal: v.optional(
+    v.custom<NodeJS.Signals>(
+      (signal) => typeof signal === "string" && Object.hasOwn(constants.signals, signal),
+      "is not the name of a signal",
+    ),
+    "SIGTERM",
+  ),
+  graceMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(DAY_MS)), 10_000),
+});
+
+const envKey = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is not the name of an environment variable"),
+  v.check((key) => !key.startsWith("NODED_") && key !== "NOTIFY_FD", "is the manager's to set"),
+);
+
+const envelope = v.looseObject({
+  schemaVersion: v.optional(v.literal(1, "is a format that this program does not know"), 1),
+  title: v.string(),
+  version: v.pipe(v.string(), v.maxLength(128), v.regex(SEMVER, "is not a semantic version")),
+  args: v.optional(v.pipe(v.array(withoutNul), v.maxLength(4096)), []),
+  env: v.optional(v.record(envKey, withoutNul), {}),
+  binary: v.object({
+    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "is not 64 lower-case hexadecimal digits")),
+    sizeBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  }),
+  readiness: v.optional(readiness, { kind: "none" }),
+  stop: v.optional(stopPolicy, {}),
+  publisher: v.optional(v.pipe(withoutNul, v.maxLength(1024)), ""),
+});
+
+/**
+ * Reads an envelope from its JSON value, with its defaults filled in.
+ *
+ * @param source - where it is from, for the message
+ * @throws NodeError `INVALID_ENVELOPE` naming the field, `INVALID_TITLE`, `RESERVED_TITLE`
+ */
+export function decodeEnvelope(value: unknown, source: string): Envelope {
+  const result = v.safeParse(envelope, value);
+  if (!result.success) {
+    const issue = result.issues[0];
+    const field = v.getDotPath(issue) ?? "the document";
+    throw new NodeError("INVALID_ENVELOPE", `envelope from ${source}: ${field}: ${issue.message}`, {
+      metadata: { field },
+    });
+  }
+  const { title, version, args, env, binary, readiness, stop, publisher } = result.output;
+  return { title: parseTitle(title), version, args, env, binary, readiness, stop, publisher };
+}
+
+/**
+ * Reads an envelope from the text of its JSON document.
+ *
+ * @throws NodeError `INVALID_ENVELOPE` and as {@link decodeEnvelope}
+ */
+export function parseEnvelope(json: string, source: string): Envelope {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new NodeError("INVALID_ENVELOPE", `envelope from ${source} is not JSON`, { cause: error });
+  }
+  return decodeEnvelope(value, source);
+}
+
+/** The JSON value that {@link decodeEnvelope} reads back. */
+export function encodeEnvelope(envelope: Envelope): Readonly<Record<string, unknown>> {
+  return { schemaVersion: 1, ...envelope };
+}

@@ -1,0 +1,45 @@
+export { abortable, abortError, deadlineSignal, type OwnedSignal, throwIfAborted } from "./abort.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  type BinaryRef,
+  decodeEnvelope,
+  ENVELOPE_MAX_BYTES,
+  type Envelope,
+  encodeEnvelope,
+  parseEnvelope,
+  type Readiness,
+  type StopPolicy,
+} from "./envelope.ts";
+export {
+  type ErrorMetadata,
+  fromErrno,
+  hasReason,
+  isErrno,
+  isReason,
+  NodeError,
+  REASONS,
+  type Reason,
+  type Retry,
+  type StatusName,
+} from "./errors.ts";
+export { describeExit, type ExitStatus } from "./exit-status.ts";
+export { compileGlob, escapeGlob, isGlob } from "./glob.ts";
+export { newId, newInstallationId, newInstanceId, type RandomBytes } from "./ids.ts";
+export { KeyedMutex } from "./keyed-mutex.ts";
+export { type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
+export {
+  type ApplicationName,
+  formatName,
+  type InstallationId,
+  type InstallationName,
+  type InstanceId,
+  type InstanceName,
+  isInstallationId,
+  isInstanceId,
+  MANAGER_TITLE,
+  type ObjectName,
+  parseName,
+  parseTitle,
+  type Title,
+} from "./names.ts";
+export { isSameProcess, type ProcessIdentity } from "./process-identity.ts";

@@ -1,0 +1,1 @@
+export { fileDescriptorSet } from "./gen/descriptors.ts";

@@ -1,0 +1,32 @@
+import { defineConfig } from "tsup";
+
+type Config = ReturnType<typeof defineConfig>;
+
+const common = {
+  format: "esm",
+  target: "node24",
+  platform: "node",
+  clean: true,
+  // TypeScript 7 has no compiler API for tsup to make declarations with; `tsc` makes them in the same build script.
+  dts: false,
+  // node:ffi, node:sqlite and node:sea exist only under their full names.
+  removeNodeProtocol: false,
+} as const;
+
+/** A library: one file for each entry, dependencies left to the package manager. */
+export function library(entry: readonly string[]): Config {
+  return defineConfig({ ...common, entry: [...entry], sourcemap: true });
+}
+
+/** A program: one file that needs nothing but Node beside it. */
+export function program(entry: readonly string[]): Config {
+  return defineConfig({
+    ...common,
+    entry: [...entry],
+    noExternal: [/.*/],
+    splitting: true,
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
+  });
+}
