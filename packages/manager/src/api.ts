@@ -1,0 +1,34 @@
+import type { EndOptions, InstallOptions, OperationEvent, OperationOptions } from "./operation.ts";
+import type { NodeDescription, Runnability, Specification } from "./ports.ts";
+import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, WatchEvent } from "./status.ts";
+
+/**
+ * What the node manager does, as a service calls it.
+ *
+ * A name is full (`apps/<title>/<installation>/<instance>`) or partial, which means everything below it that the
+ * operation applies to. An operation on a full name that fails throws; on a partial name it yields one `outcome` or
+ * `error` for each object and does not throw. Operations begin when their events are first asked for.
+ */
+export interface NodeManagerApi {
+  install(origin: string, options?: InstallOptions): AsyncIterable<OperationEvent>;
+  start(name: string, options?: OperationOptions): AsyncIterable<OperationEvent>;
+  suspend(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
+  resume(name: string, options?: OperationOptions): AsyncIterable<OperationEvent>;
+  restart(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
+  refresh(name: string, options?: OperationOptions): AsyncIterable<OperationEvent>;
+  stop(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
+  uninstall(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
+  reset(options?: EndOptions): AsyncIterable<OperationEvent>;
+  /** Ends the manager in order; when the events end, it serves nothing any more and {@link closed} settles. */
+  shutdown(options?: EndOptions): AsyncIterable<OperationEvent>;
+
+  list(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus>;
+  status(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus>;
+  watch(glob: string, signal?: AbortSignal): AsyncIterable<WatchEvent>;
+  readLogs(name: string, options?: LogOptions): AsyncIterable<LogChunk>;
+  debug(name: string): Promise<string>;
+
+  describe(): Promise<NodeDescription>;
+  isRunnable(query: { profiles: readonly string[]; specification?: Specification | undefined }): Promise<Runnability>;
+  managerStatus(): Promise<ManagerStatus>;
+}

@@ -1,0 +1,50 @@
+import type { Runnability, Specification } from "@nodemanager/profile";
+
+export type { Runnability, Specification };
+
+/** What kind of node this is. */
+export interface NodeDescription {
+  /** Labels of the supported profiles, the most specific first. */
+  readonly profiles: readonly string[];
+  readonly specification: Specification;
+  readonly hostname: string;
+  /** Of the manager. */
+  readonly version: string;
+  readonly containment: "cgroup2" | "process-group";
+}
+
+/**
+ * How a child tells the manager its app cycle address: one socket for one child. Implemented over gRPC outside this
+ * package.
+ */
+export interface CallbackListener {
+  /**
+   * Serves `Set` for one child on a socket of its own.
+   *
+   * @param options.socketPath - where; the caller chose it and removes nothing
+   * @param options.callbackId - the only id that is accepted
+   * @param options.keys - the only keys that are accepted, each once
+   */
+  listen(options: {
+    readonly socketPath: string;
+    readonly callbackId: string;
+    readonly keys: readonly string[];
+  }): Promise<Callback>;
+}
+
+export interface Callback extends AsyncDisposable {
+  /** The address for the child's configuration, `unix:PATH`. */
+  readonly address: string;
+  /** Waits until the key has been set. */
+  value(key: string, signal?: AbortSignal): Promise<string>;
+}
+
+/** Asks an application to stop in order. Implemented over gRPC outside this package. */
+export interface AppCycleClient {
+  /**
+   * Calls `Stop` and yields its progress; ends when the application has said that its work is done.
+   *
+   * @throws NodeError `CHILD_PROTOCOL_ERROR` when the application cannot be reached or breaks off
+   */
+  stop(address: string, signal: AbortSignal): AsyncIterable<{ readonly progress: number; readonly goal: number }>;
+}

@@ -1,0 +1,83 @@
+import type { Envelope, ExitStatus } from "@nodemanager/core";
+
+/** One object and what is known of it. */
+export type ObjectStatus = ApplicationStatus | InstallationStatus | InstanceStatus | BrokenStatus;
+
+export interface ApplicationStatus {
+  readonly kind: "application";
+  readonly name: string;
+  readonly installations: number;
+}
+
+export interface InstallationStatus {
+  readonly kind: "installation";
+  readonly name: string;
+  readonly state: "installed" | "uninstalling";
+  readonly origin: string;
+  /** The semantic version that new instances use. */
+  readonly version: string;
+  readonly envelope: Envelope;
+  readonly installedAt: Date;
+  readonly instances: number;
+  readonly running: number;
+}
+
+export interface InstanceStatus {
+  readonly kind: "instance";
+  readonly name: string;
+  readonly state: "suspended" | "starting" | "running" | "suspending" | "stopping" | "stopped";
+  /** The semantic version it is pinned to. */
+  readonly version: string;
+  readonly pid?: number | undefined;
+  readonly startedAt?: Date | undefined;
+  readonly suspension?: { readonly by: string; readonly why: string; readonly at: Date } | undefined;
+  readonly lastExit?: { readonly exit: ExitStatus; readonly at: Date; readonly lastLines: string } | undefined;
+  readonly createdAt: Date;
+  readonly rootDir: string;
+  readonly logsDir: string;
+}
+
+/** Its documents on disk cannot be read; everything else is served. */
+export interface BrokenStatus {
+  readonly kind: "broken";
+  readonly name: string;
+  readonly error: string;
+}
+
+export type WatchEvent =
+  | { readonly kind: "existing" | "changed"; readonly object: ObjectStatus }
+  | { readonly kind: "synced" }
+  | { readonly kind: "removed"; readonly name: string };
+
+export interface LogOptions {
+  readonly stream?: LogStream | undefined;
+  readonly follow?: boolean;
+  readonly tailLines?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type LogStream = "stdout" | "stderr";
+
+export interface LogChunk {
+  readonly stream: LogStream;
+  readonly data: Uint8Array;
+}
+
+/** How the manager itself is. */
+export interface ManagerStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: Date;
+  readonly root: string;
+  readonly shutdownPolicy: ShutdownPolicy;
+  readonly installations: number;
+  readonly instances: number;
+  readonly running: number;
+  readonly broken: number;
+  /** What the last start-up found and did, a line each. */
+  readonly recovery: readonly string[];
+  readonly residentBytes: number;
+}
+
+/** What happens to running instances when the manager shuts down: they are suspended, or left alone and found again. */
+export type ShutdownPolicy = "suspend" | "leave";

@@ -1,0 +1,1 @@
+export type { Library, Profile, Runnability, Specification } from "./specification.ts";

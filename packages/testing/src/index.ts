@@ -1,0 +1,3 @@
+export { FakeClock } from "./fake-clock.ts";
+export { collect, failureOf, reasonOf } from "./reason.ts";
+export { type TempDir, tempDir } from "./temp-dir.ts";
