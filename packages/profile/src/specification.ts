@@ -7,8 +7,14 @@ export interface Specification {
   /** As Go names them: `amd64`, `arm64`, `arm`, `386`, `riscv64`. */
   readonly arch: string;
   /** `glibc` or `musl` and its version; absent when there is none or it is not known. */
-  readonly libc?: { readonly family: string; readonly version: string } | undefined;
+  readonly libc?: Libc | undefined;
   readonly libraries: readonly Library[];
+}
+
+export interface Libc {
+  readonly family: string;
+  /** `2.36`; may be empty. */
+  readonly version: string;
 }
 
 export interface Library {
@@ -21,6 +27,8 @@ export interface Library {
 /** A label for a kind of node. */
 export interface Profile {
   readonly label: string;
+  /** For people. */
+  readonly description?: string | undefined;
   readonly needs: Specification;
 }
 
