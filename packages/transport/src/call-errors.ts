@@ -1,0 +1,91 @@
+import { abortError, deadlineSignal, NodeError, type Reason } from "@nodemanager/core";
+import { ClientError, type ClientMiddleware, Metadata } from "nice-grpc";
+import { CODES } from "./code.ts";
+import { DETAILS_TRAILER, errorFromStatus } from "./status.ts";
+
+/** What every call takes beside nice-grpc's own options. */
+export interface TimeoutOptions {
+  /** From now to `DEADLINE_EXCEEDED`; none unless given. The server is told, and gives up by itself. */
+  readonly timeoutMs?: number;
+}
+
+// grpc-js counts in 32 bits; a day is long enough to be no deadline at all.
+const TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000;
+
+/** Who is called, for messages and for what `UNAVAILABLE` means. */
+export interface Peer {
+  /** As {@link formatAddress} writes it. */
+  readonly where: string;
+  readonly unavailable: Reason;
+}
+
+/** What stands around every call of every client: deadlines go out, errors come back as `NodeError`. */
+export function callErrors(peer: Peer): ClientMiddleware<TimeoutOptions> {
+  return async function* callWithErrors(call, { timeoutMs, ...options }) {
+    let details: Uint8Array | undefined;
+    const ms = timeoutMs === undefined ? undefined : Math.min(Math.max(0, Math.ceil(timeoutMs)), TIMEOUT_MAX_MS);
+    using deadline =
+      ms === undefined
+        ? undefined
+        : deadlineSignal(
+            ms,
+            () => new NodeError("DEADLINE_EXCEEDED", `no answer from ${peer.where} within ${ms} ms`),
+            options.signal,
+          );
+    const signal = deadline?.signal ?? options.signal;
+    const metadata = Metadata(options.metadata);
+    if (ms !== undefined) {
+      metadata.set("grpc-timeout", `${ms}m`);
+    }
+    try {
+      return yield* call.next(call.request, {
+        ...options,
+        ...(signal && { signal }),
+        metadata,
+        onTrailer(trailer) {
+          details = trailer.get(DETAILS_TRAILER) ?? details;
+          options.onTrailer?.(trailer);
+        },
+      });
+    } catch (error) {
+      throw signal?.aborted ? abortError(signal) : toNodeError(error, details, peer);
+    }
+  };
+}
+
+function toNodeError(error: unknown, details: Uint8Array | undefined, peer: Peer): unknown {
+  if (!(error instanceof ClientError)) {
+    return error;
+  }
+  const status = { code: error.code, message: error.details, details };
+  // CANCELLED that nobody here asked for: the peer broke off all calls, as a server does that is out of grace.
+  const lost = error.code === CODES.UNAVAILABLE || error.code === CODES.CANCELLED;
+  if (details || !lost) {
+    return errorFromStatus(status, { unavailable: peer.unavailable, cause: error });
+  }
+  if (isAboutCertificates(error.details)) {
+    return new NodeError("UNAUTHENTICATED", `${peer.where}: ${certificateProblem(error.details)}`, { cause: error });
+  }
+  return new NodeError(peer.unavailable, `${peer.where} cannot be reached: ${shortly(error.details)}`, {
+    metadata: { address: peer.where },
+    cause: error,
+  });
+}
+
+function isAboutCertificates(text: string): boolean {
+  return /certificate|unknown ca|ERR_TLS_|altname/i.test(text);
+}
+
+function certificateProblem(text: string): string {
+  return /alert/i.test(text)
+    ? "it does not accept our certificate; give one that its client CA has signed"
+    : "its certificate is not one that we trust; give the CA that has signed it";
+}
+
+/** What the system said, out of what grpc-js wraps around it. */
+function shortly(text: string): string {
+  return (
+    /\b(?:connect|read|write) E[A-Z]+/.exec(text)?.[0] ??
+    (text.replace(/\.? *Resolution note:.*$/s, "") || "it broke off")
+  );
+}

@@ -1,0 +1,2 @@
+export { type RunningServer, type ServeOptions, type ServiceRegistrar, serve } from "./serve.ts";
+export type { ServerTlsFiles } from "./tls.ts";
