@@ -165,12 +165,7 @@ describe("process", () => {
     ["packages/exec/src/child.ts", "const x = process.env;"],
     ["packages/exec/src/index.ts", "process.kill(1);"],
     ["packages/testing/src/index.ts", "const x = process.env;"],
-    [
-      "packages/core/src/index.ts",
-      '// process.env
-const x = process.platform;
-import { arch } from "node:process";',
-    ],
+    ["packages/core/src/index.ts", '// process.env\nconst x = process.platform;\nimport { arch } from "node:process";'],
     ["packages/core/test/x.test.ts", "const x = process.env;"],
   ])("%s may: %s", async (file, text) => {
     expect(await check({ [file]: text })).toEqual([]);
@@ -186,11 +181,7 @@ describe("manifests", () => {
     ["core", { sideEffects: undefined }, "sideEffects"],
     ["core", { publishConfig: undefined }, "publishConfig.exports"],
     ["core", { publishConfig: { exports: manifestOf("core").exports } }, "publishConfig.exports"],
-    [
-      "core",
-      { exports: { ...Object(manifestOf("core").exports), "./package.json": undefined } },
-      '"./package.json"',
-    ],
+    ["core", { exports: { ...Object(manifestOf("core").exports), "./package.json": undefined } }, '"./package.json"'],
     ["noded", { private: undefined }, "private"],
   ])("of %s: %j", async (name, changes, expected) => {
     expect(await check(manifest(name, changes))).toContainEqual(expect.stringContaining(expected));
