@@ -7,6 +7,8 @@ export {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
+export { durationMessage, durationMs } from "./duration.ts";
+export { envelopeFromMessage, envelopeMessage } from "./envelope-message.ts";
 export {
   decodeStatus,
   ERROR_DOMAIN,

@@ -1,0 +1,95 @@
+import { NodeError } from "@nodemanager/core";
+import type { LogChunk, LogStream as LogStreamName, NodeManagerApi, WatchEvent } from "@nodemanager/manager";
+import {
+  type ApplicationServiceImplementation,
+  WatchResponse_Kind as Kind,
+  LogStream,
+  type ReadLogsResponse,
+  type WatchResponse,
+} from "@nodemanager/proto/v1";
+import { notImplemented } from "./node-service.ts";
+import { eventResponses } from "./object-event.ts";
+import { statusMessage } from "./object-status.ts";
+import { endOptions, globOf, operationOptions } from "./request.ts";
+
+/** `ApplicationService` over a manager: decode, call, encode, nothing else. */
+export function applicationService(manager: NodeManagerApi): ApplicationServiceImplementation {
+  return {
+    install: (request, caller) => {
+      const { origin, env, args } = request;
+      return eventResponses(manager.install(origin, { ...operationOptions(request, caller), env, args }));
+    },
+    start: (request, caller) => eventResponses(manager.start(request.name, operationOptions(request, caller))),
+    suspend: (request, caller) => eventResponses(manager.suspend(request.name, endOptions(request, caller))),
+    resume: (request, caller) => eventResponses(manager.resume(request.name, operationOptions(request, caller))),
+    restart: (request, caller) => eventResponses(manager.restart(request.name, endOptions(request, caller))),
+    refresh: (request, caller) => eventResponses(manager.refresh(request.name, operationOptions({}, caller))),
+    stop: (request, caller) => eventResponses(manager.stop(request.name, endOptions(request, caller))),
+    uninstall: (request, caller) => eventResponses(manager.uninstall(request.name, endOptions(request, caller))),
+
+    update: () => notImplemented("update"),
+    updateTo: () => notImplemented("update to another origin"),
+    revert: () => notImplemented("revert"),
+    async tidy() {
+      throw new NodeError("NOT_IMPLEMENTED", "tidy is not implemented yet");
+    },
+
+    async *list({ glob }, { signal }) {
+      for await (const status of manager.list(globOf(glob), signal)) {
+        yield { object: statusMessage(status) };
+      }
+    },
+    async *status({ glob }, { signal }) {
+      for await (const status of manager.status(globOf(glob), signal)) {
+        yield { object: statusMessage(status) };
+      }
+    },
+    async *watch({ glob }, { signal }) {
+      for await (const event of manager.watch(globOf(glob), signal)) {
+        yield watchMessage(event);
+      }
+    },
+    async *readLogs({ name, stream, follow, tailLines }, { signal }) {
+      for await (const chunk of manager.readLogs(name, { stream: streamName(stream), follow, tailLines, signal })) {
+        yield logMessage(chunk);
+      }
+    },
+    async debug({ name }) {
+      return { text: await manager.debug(name) };
+    },
+  };
+}
+
+function watchMessage(event: WatchEvent): Partial<WatchResponse> {
+  switch (event.kind) {
+    case "existing":
+      return { kind: Kind.EXISTING, object: statusMessage(event.object) };
+    case "synced":
+      return { kind: Kind.SYNCED };
+    case "changed":
+      return { kind: Kind.CHANGED, object: statusMessage(event.object) };
+    case "removed":
+      // Nothing is known of it any more but its name.
+      return { kind: Kind.REMOVED, object: { name: event.name, state: 0, object: undefined, error: "" } };
+  }
+}
+
+function logMessage({ stream, data }: LogChunk): ReadLogsResponse {
+  return {
+    stream: stream === "stdout" ? LogStream.STDOUT : LogStream.STDERR,
+    data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  };
+}
+
+function streamName(stream: LogStream): LogStreamName | undefined {
+  switch (stream) {
+    case LogStream.UNSPECIFIED:
+      return undefined;
+    case LogStream.STDOUT:
+      return "stdout";
+    case LogStream.STDERR:
+      return "stderr";
+    default:
+      throw new NodeError("INVALID_ARGUMENT", `there is no log stream ${stream}`, { metadata: { field: "stream" } });
+  }
+}

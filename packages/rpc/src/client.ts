@@ -1,0 +1,1 @@
+export { type ConnectNodeOptions, connectNode, type NodeClient } from "./connect-node.ts";

@@ -1,0 +1,3 @@
+export { appCycleClient } from "./app-cycle-client.ts";
+export { callbackListener, createCallbackListener } from "./callback-listener.ts";
+export { registerNode, type ServeNodeOptions, serveNode } from "./serve-node.ts";

@@ -1,0 +1,75 @@
+import { decodeEnvelope, type Envelope, type Readiness } from "@nodemanager/core";
+import type { Envelope as EnvelopeMessage, Readiness as ReadinessMessage } from "@nodemanager/proto/v1";
+import { durationMessage, durationMs } from "./duration.ts";
+
+/** The message that carries an envelope. */
+export function envelopeMessage(envelope: Envelope): EnvelopeMessage {
+  const { title, version, args, env, binary, readiness, stop, publisher } = envelope;
+  return {
+    title,
+    version,
+    args: [...args],
+    env: { ...env },
+    binary: { sha256: binary.sha256, sizeBytes: BigInt(binary.sizeBytes) },
+    readiness: readinessMessage(readiness),
+    stop: { signal: stop.signal, grace: durationMessage(stop.graceMs) },
+    publisher,
+  };
+}
+
+/**
+ * The envelope in a message, checked as one from a file is, with its defaults filled in.
+ *
+ * @param source - where it is from, for the message
+ * @throws NodeError `INVALID_ENVELOPE` naming the field, `INVALID_TITLE`, `RESERVED_TITLE`, `INVALID_ARGUMENT`
+ */
+export function envelopeFromMessage(message: EnvelopeMessage, source: string): Envelope {
+  const { title, version, args, env, binary, readiness, stop, publisher } = message;
+  const graceMs = durationMs(stop?.grace, "stop.grace");
+  return decodeEnvelope(
+    {
+      title,
+      version,
+      args,
+      env,
+      binary: binary && { sha256: binary.sha256, sizeBytes: Number(binary.sizeBytes) },
+      ...(readiness?.kind && { readiness: readinessValue(readiness) }),
+      stop: { ...(stop?.signal && { signal: stop.signal }), ...(graceMs !== undefined && { graceMs }) },
+      publisher,
+    },
+    source,
+  );
+}
+
+function readinessMessage(readiness: Readiness): ReadinessMessage {
+  const timeout = durationMessage(readiness.timeoutMs);
+  switch (readiness.kind) {
+    case "none":
+      return { kind: { $case: "none", value: { settle: durationMessage(readiness.settleMs) } }, timeout };
+    case "tcp":
+      return { kind: { $case: "tcp", value: { host: readiness.host, port: readiness.port } }, timeout };
+    case "http":
+      return { kind: { $case: "http", value: { url: readiness.url } }, timeout };
+    case "fd":
+    case "handshake":
+    case "appcycle":
+      return { kind: { $case: readiness.kind, value: {} }, timeout };
+  }
+}
+
+function readinessValue({ kind, timeout }: ReadinessMessage): Readonly<Record<string, unknown>> {
+  const timeoutMs = durationMs(timeout, "readiness.timeout");
+  const common = { kind: kind?.$case, ...(timeoutMs !== undefined && { timeoutMs }) };
+  switch (kind?.$case) {
+    case "none": {
+      const settleMs = durationMs(kind.value.settle, "readiness.none.settle");
+      return { ...common, ...(settleMs !== undefined && { settleMs }) };
+    }
+    case "tcp":
+      return { ...common, ...(kind.value.host && { host: kind.value.host }), port: kind.value.port };
+    case "http":
+      return { ...common, url: kind.value.url };
+    default:
+      return common;
+  }
+}
