@@ -1,0 +1,92 @@
+import { closeSync, constants, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno } from "@nodemanager/core";
+
+// Everything here works on a directory of a cgroup v2 hierarchy. A group that is gone has no processes; anything else that
+// goes wrong is thrown as the system call's error.
+
+const GONE = ["ENOENT", "ENODEV"] as const;
+
+/** Puts a process into a group. It takes a few tenths of a millisecond. */
+export function enterGroup(dir: string, pid: number): void {
+  writeControl(join(dir, "cgroup.procs"), String(pid));
+}
+
+/** Whether living processes are in the group or below it; zombies do not count. */
+export function isPopulated(dir: string): boolean {
+  return /^populated 1$/m.test(readControl(join(dir, "cgroup.events")));
+}
+
+/** The processes in the group and below it. */
+export function groupPids(dir: string): readonly number[] {
+  const own = readControl(join(dir, "cgroup.procs")).split("\n").filter(Boolean).map(Number);
+  return [...own, ...subgroups(dir).flatMap((sub) => groupPids(sub))];
+}
+
+/** Sends SIGKILL to everything in the group and below it, at once: nothing can fork its way out. */
+export function killGroup(dir: string): void {
+  try {
+    writeControl(join(dir, "cgroup.kill"), "1");
+  } catch (error) {
+    if (!isErrno(error, ...GONE)) {
+      throw error;
+    }
+  }
+}
+
+/** Removes the group and those below it, if nothing lives there. Whether it is gone. */
+export function removeGroup(dir: string): boolean {
+  if (readControl(join(dir, "cgroup.events")) === "") {
+    return true; // Gone, or never a group of processes: a damaged record may name any directory.
+  }
+  try {
+    for (const sub of subgroups(dir)) {
+      removeGroup(sub);
+    }
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EBUSY", "ENOTEMPTY")) {
+      return false;
+    }
+    if (isErrno(error, ...GONE)) {
+      return true;
+    }
+    throw error;
+  }
+}
+
+/** The directories of the groups directly below. */
+export function subgroups(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(dir, entry.name));
+  } catch (error) {
+    if (isErrno(error, ...GONE)) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+function readControl(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch (error) {
+    if (isErrno(error, ...GONE)) {
+      return "";
+    }
+    throw error;
+  }
+}
+
+/** Writes without making: what is not there is not a control file. */
+function writeControl(file: string, text: string): void {
+  const fd = openSync(file, constants.O_WRONLY);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
+}

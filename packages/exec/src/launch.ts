@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import { isErrno, NodeError } from "@nodemanager/core";
+import { type Command, EXTRA_FD, GATE_FD, type Protocol, SHELL, STATUS_FD, shellCall } from "./command.ts";
+import { makeLifeline, openLifelineForChild } from "./lifeline.ts";
+import { type LogFiles, openLogFiles } from "./log-files.ts";
+import { checkProgram } from "./program-file.ts";
+
+/** A process that runs the stub: nothing of the application has run. */
+export interface GatedChild {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly gate: Socket;
+  /** Where the child reports; only with a protocol that has it. */
+  readonly status: Socket | undefined;
+  /** The ends of the logs when it was started. */
+  readonly logOffsets: { readonly stdoutFrom: number; readonly stderrFrom: number };
+}
+
+export interface GatedOptions {
+  readonly protocol: Protocol;
+  readonly launchId: string;
+  readonly lifelinePath: string | undefined;
+  readonly extraFiles: readonly number[];
+}
+
+/**
+ * Starts the stub that holds the command back, as the leader of a session and process group of its own.
+ *
+ * @throws NodeError `SPAWN_FAILED`, `INVALID_ARGUMENT`, `OUT_OF_DESCRIPTORS`, and as `fromErrno` for the logs
+ */
+export async function launchGated(command: Command, options: GatedOptions): Promise<GatedChild> {
+  checkProgram(command.file, command.cwd);
+  const { args, env } = shellCall(command, options.protocol, options.launchId);
+  if (options.lifelinePath !== undefined) {
+    await makeLifeline(options.lifelinePath);
+  }
+  using logs = openLogFiles(command.stdoutPath, command.stderrPath);
+  using lifeline = openedLifeline(options.lifelinePath);
+  let child: ChildProcess;
+  try {
+    child = spawn(SHELL, args, {
+      cwd: command.cwd,
+      env,
+      detached: true,
+      stdio: descriptors(logs, options, lifeline?.fd),
+    });
+  } catch (error) {
+    throw spawnError(command, error);
+  }
+  if (child.pid === undefined) {
+    throw spawnError(command, await new Promise((resolve) => child.once("error", resolve)));
+  }
+  // An error of a child that runs is one of signalling it, which is not done through this object.
+  child.on("error", () => {});
+  const gate = child.stdio[GATE_FD];
+  const status = child.stdio[STATUS_FD];
+  if (!(gate instanceof Socket)) {
+    throw new Error("the child has no gate");
+  }
+  return {
+    child,
+    pid: child.pid,
+    gate,
+    status: status instanceof Socket ? status : undefined,
+    logOffsets: { stdoutFrom: logs.stdout.startOffset, stderrFrom: logs.stderr.startOffset },
+  };
+}
+
+function descriptors(
+  logs: LogFiles,
+  options: GatedOptions,
+  lifeline: number | undefined,
+): ("ignore" | "pipe" | number)[] {
+  const stdio: ("ignore" | "pipe" | number)[] = ["ignore", logs.stdout.fd, logs.stderr.fd];
+  stdio[GATE_FD] = "pipe";
+  if (options.protocol !== "none") {
+    stdio[STATUS_FD] = "pipe";
+  }
+  const extra = [...options.extraFiles, ...(lifeline === undefined ? [] : [lifeline])];
+  if (extra.length > 0) {
+    stdio[STATUS_FD] ??= "ignore";
+    stdio.splice(EXTRA_FD, 0, ...extra);
+  }
+  return stdio;
+}
+
+function openedLifeline(path: string | undefined): ({ readonly fd: number } & Disposable) | undefined {
+  if (path === undefined) {
+    return undefined;
+  }
+  const fd = openLifelineForChild(path);
+  return { fd, [Symbol.dispose]: () => closeSync(fd) };
+}
+
+function spawnError(command: Command, error: unknown): NodeError {
+  if (error instanceof NodeError) {
+    return error;
+  }
+  if (isErrno(error, "EMFILE", "ENFILE")) {
+    return new NodeError("OUT_OF_DESCRIPTORS", `start ${command.file}: out of file descriptors`, { cause: error });
+  }
+  const code = isErrno(error) ? ` (${error.code})` : "";
+  return new NodeError("SPAWN_FAILED", `the program ${command.file} cannot be started${code}`, { cause: error });
+}

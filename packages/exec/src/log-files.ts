@@ -1,0 +1,58 @@
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { fromErrno, NodeError } from "@nodemanager/core";
+
+/** A log that is open for a child. Its end when it was opened is where the child's own lines begin. */
+export interface LogFile {
+  readonly path: string;
+  readonly fd: number;
+  readonly startOffset: number;
+}
+
+/** The two logs of a child, open until they are disposed: the child holds its own descriptors by then. */
+export interface LogFiles extends Disposable {
+  readonly stdout: LogFile;
+  readonly stderr: LogFile;
+}
+
+// What stands at the path may have been put there by the application: a link to follow, a FIFO to hang on.
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Opens both logs for appending, made with mode 0600; one descriptor when both are the same file.
+ *
+ * @throws NodeError `SPAWN_FAILED` when one is not a regular file, and as `fromErrno`
+ */
+export function openLogFiles(stdoutPath: string, stderrPath: string): LogFiles {
+  const stdout = openLogFile(stdoutPath);
+  try {
+    const stderr = stderrPath === stdoutPath ? stdout : openLogFile(stderrPath);
+    return {
+      stdout,
+      stderr,
+      [Symbol.dispose]() {
+        closeSync(stdout.fd);
+        if (stderr !== stdout) {
+          closeSync(stderr.fd);
+        }
+      },
+    };
+  } catch (error) {
+    closeSync(stdout.fd);
+    throw error;
+  }
+}
+
+function openLogFile(path: string): LogFile {
+  let fd: number;
+  try {
+    fd = openSync(path, FLAGS, 0o600);
+  } catch (error) {
+    throw fromErrno(error, `open the log ${path}`);
+  }
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    closeSync(fd);
+    throw new NodeError("SPAWN_FAILED", `the log ${path} is not a regular file`);
+  }
+  return { path, fd, startOffset: stat.size };
+}
