@@ -17,7 +17,7 @@ export const node: fc.Arbitrary<Specification> = fc.record({
   libraries: fc.array(library, { maxLength: 8 }),
 });
 
-export const needs: fc.Arbitrary<Specification> = fc.record({
+const needs: fc.Arbitrary<Specification> = fc.record({
   format: fc.constantFrom("", "ELF", "PE"),
   os: fc.constantFrom("", "linux", "windows"),
   arch: fc.constantFrom("", "amd64", "arm64"),

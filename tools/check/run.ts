@@ -1,0 +1,32 @@
+// Runs every check and every test: `node tools/check/run.ts [TEST-FILE-OR-FOLDER...]`. `npm test` sets up and runs it.
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { runChecks } from "./src/check.ts";
+import { command } from "./src/command.ts";
+import { packageChecks } from "./src/package-checks.ts";
+import { releaseCheck } from "./src/release-check.ts";
+import { runTests } from "./src/run-tests.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+const proto = join(root, "packages/proto");
+const scratch = join(root, ".cache/check");
+await rm(scratch, { recursive: true, force: true });
+await mkdir(scratch, { recursive: true });
+
+const checks = [
+  command("format and lint: biome", root, "biome", ["ci", "--error-on-warnings", "."]),
+  command("protos: buf lint", proto, "buf", ["lint"]),
+  command("protos: buf format", proto, "buf", ["format", "-d", "--exit-code"]),
+  command("types: tsc", root, "tsc", ["-p", "tsconfig.json"]),
+  command("workspace: import directions, exports, READMEs", root, "node", ["tools/check/workspace.ts"]),
+  command("unused files, exports and dependencies: knip", root, "knip", ["--no-progress", "--no-config-hints"]),
+  ...packageChecks(root, scratch),
+  releaseCheck(root, scratch),
+];
+const checked = await runChecks(checks, (text) => process.stdout.write(text));
+const tested = await runTests(root, scratch, process.argv.slice(2));
+await rm(scratch, { recursive: true, force: true });
+
+const failed = checked.failed + tested.failed;
+console.log(`${checked.passed + tested.passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
