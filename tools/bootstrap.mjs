@@ -23,8 +23,14 @@ if (!Object.hasOwn(tasks, task)) {
   process.exit(2);
 }
 
-// npm exports its own settings as npm_* variables; pnpm and turbo would take them for theirs.
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith("npm_")));
+// npm exports its own settings as npm_* variables; pnpm and turbo would take them for theirs. How to reach the registry is
+// for all of them.
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) =>
+      !/^npm_/i.test(name) || /^npm_config_(registry|https?_proxy|proxy|noproxy|cafile|userconfig)$/i.test(name),
+  ),
+);
 const pnpmDir = join(toolchain, `node_modules/@pnpm/exe.linux-${process.arch}`);
 env.PATH = [join(root, "node_modules/.bin"), pnpmDir, process.env.PATH].join(delimiter);
 env.CI = "1";
@@ -68,12 +74,13 @@ function installOnce(what, lockfile, dir, install) {
 }
 
 function run(command, args) {
-  const { status, signal, error } = spawnSync(command, args, { cwd: root, env, stdio: "inherit" });
+  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: "inherit" });
   if (error) {
     console.error(`${command}: ${error.message}`);
   }
   if (status !== 0) {
-    process.exit(status ?? (signal ? 1 : 1));
+    // Killed by a signal or not started at all: no status.
+    process.exit(status ?? 1);
   }
 }
 

@@ -23,7 +23,9 @@ export async function runTests(root: string, scratch: string, filters: readonly 
   const file = join(scratch, "tests.json");
   const args = ["run", "--reporter=verbose", "--reporter=json", `--outputFile.json=${file}`, ...filters];
   const succeeded = await new Promise<boolean>((resolve) => {
-    const child = spawn("vitest", args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    // In CI vitest colours its lines, whatever they are written to.
+    const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1" };
+    const child = spawn("vitest", args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
     child.on("error", () => resolve(false));
     child.on("close", (code) => resolve(code === 0));
   });
