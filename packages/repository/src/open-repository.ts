@@ -1,24 +1,48 @@
-import { type Clock, type Logger, NodeError } from "@nodemanager/core";
+import { NodeError } from "@nodemanager/core";
+import { type ClientTlsFiles, connect } from "@nodemanager/transport/client";
+import { directoryRepository } from "./directory/directory-repository.ts";
+import { GrpcApplications } from "./grpc/grpc-applications.ts";
+import { GrpcBinaries } from "./grpc/grpc-binaries.ts";
+import { MESSAGE_MAX_BYTES } from "./grpc/message-chunks.ts";
 import type { Repository } from "./repository.ts";
-import type { RepositoryAddress } from "./repository-address.ts";
+import { formatRepositoryAddress, type RepositoryAddress } from "./repository-address.ts";
 
 export interface OpenRepositoryOptions {
   /** For `grpcs:`: PEM files. */
-  readonly tls?:
-    | { readonly caFile: string; readonly certFile?: string | undefined; readonly keyFile?: string | undefined }
-    | undefined;
-  readonly logger?: Logger | undefined;
-  readonly clock?: Clock | undefined;
+  readonly tls?: ClientTlsFiles | undefined;
 }
 
 /**
- * A client of the repository. Nothing is read, made or connected before the first operation.
+ * A client of the repository. Nothing is read, made or connected before the first operation. Disposing it breaks off what
+ * is under way.
  *
- * @throws NodeError `INVALID_ARGUMENT` when `grpcs:` lacks its certificate authority
+ * @throws NodeError `INVALID_CONFIG` when `grpcs:` lacks its TLS files or they cannot be read
  */
 export async function openRepository(
   address: RepositoryAddress,
-  _options: OpenRepositoryOptions = {},
+  options: OpenRepositoryOptions = {},
 ): Promise<Repository> {
-  throw new NodeError("NOT_IMPLEMENTED", `repositories of kind ${address.kind} are not implemented yet`);
+  if (address.kind === "file") {
+    return directoryRepository(address.dir);
+  }
+  const text = formatRepositoryAddress(address);
+  if (address.kind === "grpcs" && !options.tls) {
+    throw new NodeError("INVALID_CONFIG", `${text} needs the CA that has signed the repository's certificate`);
+  }
+  const connection = connect(
+    { kind: "tcp", host: address.host, port: address.port },
+    {
+      tls: address.kind === "grpcs" ? options.tls : undefined,
+      unavailable: "REPOSITORY_UNAVAILABLE",
+      maxMessageBytes: MESSAGE_MAX_BYTES,
+    },
+  );
+  return {
+    address: text,
+    applications: new GrpcApplications(connection, text),
+    binaries: new GrpcBinaries(connection),
+    async [Symbol.asyncDispose]() {
+      connection.close();
+    },
+  };
 }

@@ -1,5 +1,16 @@
-import { type Clock, type Envelope, NodeError, type Readiness, type StopPolicy } from "@nodemanager/core";
+import {
+  type BinaryRef,
+  type Clock,
+  decodeEnvelope,
+  type Envelope,
+  NodeError,
+  type Readiness,
+  type StopPolicy,
+} from "@nodemanager/core";
+import { BinaryFile } from "./binary-file.ts";
 import type { OnProgress, Repository } from "./repository.ts";
+import type { TransferTuning } from "./transfer.ts";
+import { uploadBinary } from "./upload-binary.ts";
 
 /** An envelope as a publisher gives it: without the binary, and with defaults for what is not there. */
 export interface ApplicationDescription {
@@ -31,7 +42,9 @@ export interface PublishOptions {
   readonly profiles: readonly string[];
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
+  /** Of the upload. */
   readonly onProgress?: OnProgress | undefined;
+  readonly tuning?: Partial<TransferTuning> | undefined;
 }
 
 export interface Published {
@@ -47,6 +60,28 @@ export interface Published {
  * @throws NodeError `ALREADY_EXISTS` when the version is published with another content
  * @throws NodeError `DIGEST_MISMATCH` when the file changed while it was read
  */
-export async function publish(_options: PublishOptions): Promise<Published> {
-  throw new NodeError("NOT_IMPLEMENTED", "not yet");
+export async function publish(options: PublishOptions): Promise<Published> {
+  const { file, to, application, profiles, signal } = options;
+  if (profiles.length === 0) {
+    throw new NodeError("INVALID_ARGUMENT", `${application} is published for no profile; name at least one`);
+  }
+  const describe = (binary: BinaryRef) =>
+    decodeEnvelope({ title: application, ...given(options.description), binary }, "the publisher");
+  // Anything wrong with it is said before the file is read and sent.
+  describe({ sha256: "0".repeat(64), sizeBytes: 0 });
+  await using binary = await BinaryFile.open(file);
+  const envelope = describe(await binary.ref(signal));
+  await uploadBinary({
+    ...options,
+    to: to.binaries,
+    ref: envelope.binary,
+    source: (offset) => binary.read(offset, signal),
+  });
+  await to.applications.put(application, { profiles, envelope, signal });
+  return { envelope };
+}
+
+/** Without the fields that are `undefined`, which are as good as missing here. */
+function given(description: ApplicationDescription): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(description).filter(([, value]) => value !== undefined));
 }

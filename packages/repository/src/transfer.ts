@@ -13,7 +13,7 @@ export interface TransferTuning {
 export const defaultTuning: TransferTuning = {
   stallMs: 30_000,
   minBytesPerSecond: 1024,
-  attempts: 4,
+  attempts: 5,
   backoffMs: 250,
   maxBackoffMs: 5_000,
 };
