@@ -42,8 +42,9 @@ export interface Envelope {
 /** The most bytes that an envelope's JSON may have. */
 export const ENVELOPE_MAX_BYTES: number = 1024 * 1024;
 
+// As semver.org has it: numeric identifiers of a prerelease have no leading zero, or they could not be ordered.
 const SEMVER =
-  /^(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
+  /^(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const withoutNul = v.pipe(
