@@ -1,0 +1,119 @@
+import { dirname, join } from "node:path";
+import { type BinaryRef, isErrno, NodeError } from "@nodemanager/core";
+import { BlobWriter } from "./blob-writer.ts";
+import { INCOMING, type LayoutContext } from "./context.ts";
+import { makeDirectories } from "./directories.ts";
+import { isSha256 } from "./paths.ts";
+import { quarantine } from "./quarantine.ts";
+import { retire } from "./retire.ts";
+
+/**
+ * The binaries of a root, each once, by the SHA-256 of its bytes. A version has a hard link to its binary, so that
+ * retiring a blob takes nothing from the versions that have it.
+ */
+export class BlobStore {
+  readonly #context: LayoutContext;
+  readonly #root: string;
+  readonly #dir: string;
+
+  constructor(context: LayoutContext, root: string) {
+    this.#context = context;
+    this.#root = root;
+    this.#dir = join(root, "blobs", "sha256");
+  }
+
+  /**
+   * How many bytes a committed blob has; undefined if there is none.
+   *
+   * @throws NodeError `INVALID_ARGUMENT` if that is no digest
+   */
+  async size(sha256: string): Promise<number | undefined> {
+    const file = this.path(sha256);
+    return await this.#context.attempt("looking for a binary", async () => {
+      try {
+        const stat = await this.#context.fs.stat(file);
+        return stat.kind === "file" ? stat.sizeBytes : undefined;
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) {
+          return undefined;
+        }
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Begins to write a blob, out of sight.
+   *
+   * @throws NodeError `INVALID_ARGUMENT`, `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`
+   */
+  async begin(ref: BinaryRef): Promise<BlobWriter> {
+    const place = this.path(ref.sha256);
+    return await this.#context.attempt(`storing binary ${ref.sha256}`, async () => {
+      const temporary = join(this.#dir, INCOMING + this.#context.uniqueName());
+      const file = await this.#context.fs.createFile(temporary, 0o600);
+      return new BlobWriter(this.#context, { ref, file, temporary, place, clear: () => this.#clear(place) });
+    });
+  }
+
+  /**
+   * Removes a blob; versions keep theirs. Nothing happens if there is none.
+   *
+   * @throws NodeError `INVALID_ARGUMENT`, `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`
+   */
+  async retire(sha256: string): Promise<void> {
+    const file = this.path(sha256);
+    await this.#context.attempt(`removing binary ${sha256}`, async () => {
+      try {
+        await retire(this.#context, file);
+      } catch (error) {
+        if (!isErrno(error, "ENOENT")) {
+          throw error;
+        }
+      }
+    });
+  }
+
+  /**
+   * Removes the blobs that no version links to.
+   *
+   * @param keep - digests that are about to be used
+   * @returns the digests that were removed
+   */
+  async retireUnused(keep: ReadonlySet<string> = new Set()): Promise<string[]> {
+    return await this.#context.attempt("removing unused binaries", async () => {
+      const removed: string[] = [];
+      for (const entry of await this.#context.fs.readdir(this.#dir)) {
+        if (entry.kind !== "file" || !isSha256(entry.name) || keep.has(entry.name)) {
+          continue;
+        }
+        if ((await this.#context.fs.stat(join(this.#dir, entry.name))).links === 1) {
+          await retire(this.#context, join(this.#dir, entry.name));
+          removed.push(entry.name);
+        }
+      }
+      return removed;
+    });
+  }
+
+  /** Makes the directory for blobs if it is missing. */
+  async prepare(): Promise<void> {
+    await makeDirectories(this.#context, this.#dir);
+  }
+
+  /** Where a blob is, or would be. */
+  path(sha256: string): string {
+    if (!isSha256(sha256)) {
+      throw new NodeError("INVALID_ARGUMENT", `not a SHA-256 digest: ${JSON.stringify(sha256)}`);
+    }
+    return join(this.#dir, sha256);
+  }
+
+  /** Gets what is no file out of a blob's place. */
+  async #clear(place: string): Promise<void> {
+    if ((await this.#context.fs.stat(place)).kind !== "file") {
+      await quarantine(this.#context, this.#root, place);
+      await this.#context.fs.syncDir(dirname(place));
+    }
+  }
+}

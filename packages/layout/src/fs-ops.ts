@@ -1,0 +1,59 @@
+/** What a directory entry is; `other` is a FIFO, a socket or a device. */
+export type EntryKind = "file" | "directory" | "symlink" | "other";
+
+export interface Entry {
+  readonly name: string;
+  readonly kind: EntryKind;
+}
+
+export interface FileStat {
+  readonly kind: EntryKind;
+  readonly sizeBytes: number;
+  /** Permission bits only. */
+  readonly mode: number;
+  /** How many names it has. */
+  readonly links: number;
+  readonly modifiedAt: Date;
+}
+
+/** A file that is being made. Nothing of it is durable before {@link sync}. */
+export interface NewFile {
+  /** Appends all the bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Sets the permission bits, whatever the umask. */
+  setMode(mode: number): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The verbs through which everything below a root is read and changed, and the only ones. A test wraps them to record
+ * them or to make one of them fail. Failures carry the errno in `code`.
+ */
+export interface FsOps {
+  /** Of the entry itself: a symbolic link is not followed. */
+  stat(path: string): Promise<FileStat>;
+  /** `ENOTDIR` when the path is anything but a directory, also when it is a symbolic link to one. */
+  readdir(dir: string): Promise<readonly Entry[]>;
+  /**
+   * The whole of a regular file. Never blocks on what is none: `ELOOP` for a symbolic link, `EISDIR`, `EFTYPE` for
+   * anything else; `EFBIG` when it has more than `maxBytes`, which are not read.
+   */
+  readFile(path: string, maxBytes: number): Promise<Uint8Array>;
+  readlink(path: string): Promise<string>;
+  realpath(path: string): Promise<string>;
+  /** Makes a file that must not exist; never through a symbolic link. */
+  createFile(path: string, mode: number): Promise<NewFile>;
+  /** Makes a directory that must not exist. */
+  mkdir(dir: string, mode: number): Promise<void>;
+  symlink(target: string, path: string): Promise<void>;
+  /** A further name for a file; `EEXIST` when the name is taken. */
+  link(existing: string, path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  setMode(path: string, mode: number): Promise<void>;
+  /** Removes whatever is there, with everything below; nothing is not an error. */
+  removeTree(path: string): Promise<void>;
+  /** Makes what was created, linked, renamed or unlinked in a directory durable. */
+  syncDir(dir: string): Promise<void>;
+}

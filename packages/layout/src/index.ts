@@ -1,0 +1,21 @@
+export { BlobStore } from "./blob-store.ts";
+export { BlobWriter } from "./blob-writer.ts";
+export type { Entry, EntryKind, FileStat, FsOps, NewFile } from "./fs-ops.ts";
+export { InstallationStore, type InstallOptions } from "./installation-store.ts";
+export type { ClaimedLaunch, Ending } from "./instance-claims.ts";
+export { InstanceStore } from "./instance-store.ts";
+export { ManagerStore, type StageWorkspaceOptions, type WorkspaceRecord } from "./manager-store.ts";
+export { nodeFs } from "./node-fs.ts";
+export { FORMAT, type OpenRootOptions, openRoot } from "./open-root.ts";
+export type {
+  BrokenRecord,
+  InstallationRecord,
+  InstanceRecord,
+  InstanceState,
+  LastExit,
+  Launch,
+  Ready,
+  Suspension,
+} from "./records.ts";
+export { Root } from "./root.ts";
+export type { SweepReport } from "./sweep.ts";

@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import {
+  type Clock,
+  fromErrno,
+  isErrno,
+  type Logger,
+  NodeError,
+  type ProcessIdentity,
+  type RandomBytes,
+  silentLogger,
+  systemClock,
+} from "@nodemanager/core";
+import { INCOMING, LayoutContext } from "./context.ts";
+import { makeDirectories } from "./directories.ts";
+import { encodeDocument, readDocument } from "./document.ts";
+import { formatDocument } from "./documents.ts";
+import type { Entry, FsOps } from "./fs-ops.ts";
+import { nodeFs } from "./node-fs.ts";
+import { parseLockName } from "./paths.ts";
+import { quarantine } from "./quarantine.ts";
+import { Root } from "./root.ts";
+import { RootLock } from "./root-lock.ts";
+import { linkFile } from "./write-atomic.ts";
+
+/** The format of the trees that this program writes, and the newest that it reads. */
+export const FORMAT = 1;
+
+const FORMAT_FILE = "format";
+const DIRECTORIES = ["run", "node-manager", "blobs", join("blobs", "sha256")];
+
+export interface OpenRootOptions {
+  /** Who wants it. */
+  readonly self: ProcessIdentity;
+  /** Whether a process that held the root still exists. */
+  readonly isAlive: (process: ProcessIdentity) => boolean;
+  readonly fs?: FsOps | undefined;
+  readonly clock?: Clock | undefined;
+  readonly logger?: Logger | undefined;
+  readonly random?: RandomBytes | undefined;
+}
+
+/**
+ * Opens the tree that a manager keeps, for this process alone, until the result is disposed. A directory that is
+ * missing or empty becomes a new tree.
+ *
+ * @throws NodeError `ROOT_NOT_OURS` when something else is there, `FORMAT_TOO_NEW` with the metadata `found` and
+ *   `supported`, `ROOT_LOCKED` with the metadata `pid`, `STORE_CORRUPT` when its format or lock cannot be read,
+ *   `ROOT_NOT_WRITABLE`, `READ_ONLY`, `DISK_FULL`. Nothing has changed on disk then.
+ */
+export async function openRoot(dir: string, o: OpenRootOptions): Promise<Root> {
+  const context = new LayoutContext({
+    fs: o.fs ?? nodeFs,
+    clock: o.clock ?? systemClock,
+    logger: o.logger ?? silentLogger,
+    random: o.random ?? randomBytes,
+  });
+  return await context.attempt(`opening ${dir}`, async () => {
+    const made = await makeRoot(context, dir);
+    let lock: RootLock | undefined;
+    try {
+      await checkFormat(context, dir);
+      lock = await RootLock.acquire(context, dir, o);
+      await prepare(context, dir);
+      return new Root(context, dir, lock);
+    } catch (error) {
+      await lock?.[Symbol.asyncDispose]();
+      if (made !== undefined) {
+        await context.bestEffort(`removing ${made}`, () => context.fs.removeTree(made));
+      }
+      throw error;
+    }
+  });
+}
+
+/** Makes the root if it is missing; returns what to remove should opening fail. */
+async function makeRoot(context: LayoutContext, dir: string): Promise<string | undefined> {
+  try {
+    return await makeDirectories(context, dir);
+  } catch (error) {
+    if (isErrno(error, "ENOTDIR")) {
+      throw notOurs(dir, "a part of the path is no directory", error);
+    }
+    throw fromErrno(error, `making ${dir}`);
+  }
+}
+
+async function checkFormat(context: LayoutContext, dir: string): Promise<void> {
+  const entries = await listRoot(context, dir);
+  if (!entries.some((entry) => entry.name === FORMAT_FILE)) {
+    // What a crash in the first opening may have left counts as nothing.
+    const other = entries.find((entry) => !entry.name.startsWith(INCOMING) && parseLockName(entry.name) === undefined);
+    if (other) {
+      throw notOurs(dir, `it holds ${JSON.stringify(other.name)} and no ${FORMAT_FILE}`);
+    }
+    await linkFile(context, join(dir, FORMAT_FILE), encodeDocument({ format: FORMAT }));
+    await context.fs.syncDir(dir);
+  }
+  const found = await readFormat(context, dir, entries);
+  if (found > FORMAT) {
+    throw new NodeError(
+      "FORMAT_TOO_NEW",
+      `${dir} has format ${found}, this manager knows ${FORMAT}; use the manager that wrote it, or a newer one`,
+      { metadata: { found: String(found), supported: String(FORMAT) } },
+    );
+  }
+}
+
+async function readFormat(context: LayoutContext, dir: string, entries: readonly Entry[]): Promise<number> {
+  try {
+    return (await readDocument(context.fs, join(dir, FORMAT_FILE), formatDocument)).value.format;
+  } catch (error) {
+    // A root that was ever opened has a lock; anything else may have a file of this name for its own reasons.
+    if (error instanceof NodeError && !entries.some((entry) => parseLockName(entry.name) !== undefined)) {
+      throw notOurs(dir, `its ${FORMAT_FILE} is not a manager's`, error);
+    }
+    throw error;
+  }
+}
+
+async function listRoot(context: LayoutContext, dir: string): Promise<readonly Entry[]> {
+  try {
+    return await context.fs.readdir(dir);
+  } catch (error) {
+    throw isErrno(error, "ENOTDIR") ? notOurs(dir, "it is no directory", error) : error;
+  }
+}
+
+/** Makes what every root has. Only the holder of the lock comes here. */
+async function prepare(context: LayoutContext, dir: string): Promise<void> {
+  if (((await context.fs.stat(dir)).mode & 0o077) !== 0) {
+    context.logger.warn("closing the root to others", { dir });
+    await context.fs.setMode(dir, 0o700);
+  }
+  for (const name of DIRECTORIES) {
+    const path = join(dir, name);
+    const made = await makeDirectories(context, path);
+    if (made === undefined && (await context.fs.stat(path)).kind !== "directory") {
+      await quarantine(context, dir, path);
+      await makeDirectories(context, path);
+    }
+  }
+}
+
+function notOurs(dir: string, why: string, cause?: unknown): NodeError {
+  return new NodeError("ROOT_NOT_OURS", `${dir} is not a node manager's root: ${why}; name an empty directory`, {
+    cause,
+  });
+}

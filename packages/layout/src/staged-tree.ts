@@ -1,0 +1,121 @@
+import { dirname, join } from "node:path";
+import { isErrno } from "@nodemanager/core";
+import { INCOMING, type LayoutContext } from "./context.ts";
+import { DIRECTORY_MODE } from "./directories.ts";
+import { retire } from "./retire.ts";
+
+/**
+ * A directory that is built out of sight, and appears in its place whole and durable or not at all.
+ *
+ * Order: every file is created, written and synced and every directory synced before the one rename; after it the
+ * directory of its place is synced. The syncs before the rename overlap, since only their end matters.
+ * Disposing before {@link publish} removes what was built.
+ */
+export class StagedTree implements AsyncDisposable {
+  readonly dir: string;
+  readonly #context: LayoutContext;
+  readonly #directories: string[] = [];
+  readonly #syncs: Promise<unknown>[] = [];
+  #published = false;
+
+  private constructor(context: LayoutContext, dir: string) {
+    this.#context = context;
+    this.dir = dir;
+  }
+
+  /** Begins a tree beside its later place, so that the rename stays within one file system. */
+  static async begin(context: LayoutContext, parent: string): Promise<StagedTree> {
+    const tree = new StagedTree(context, join(parent, INCOMING + context.uniqueName()));
+    await tree.#mkdir(tree.dir);
+    return tree;
+  }
+
+  /** Makes a directory; `path` is relative to the tree. */
+  async directory(path: string): Promise<void> {
+    await this.#mkdir(join(this.dir, path));
+  }
+
+  /** Writes a file. */
+  async file(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
+    const file = await this.#context.fs.createFile(join(this.dir, path), mode);
+    let written = false;
+    try {
+      await file.write(bytes);
+      written = true;
+    } finally {
+      if (!written) {
+        await file.close();
+      }
+    }
+    this.#later(file.sync().finally(() => file.close()));
+  }
+
+  async symlink(path: string, target: string): Promise<void> {
+    await this.#context.fs.symlink(target, join(this.dir, path));
+  }
+
+  /** A further name for a file whose bytes are durable already. */
+  async hardLink(path: string, existing: string): Promise<void> {
+    await this.#context.fs.link(existing, join(this.dir, path));
+  }
+
+  /** Makes everything durable that was built so far. */
+  async sync(): Promise<void> {
+    for (const dir of this.#directories.toReversed()) {
+      this.#later(this.#context.fs.syncDir(dir));
+    }
+    const failed = (await Promise.allSettled(this.#syncs)).find((result) => result.status === "rejected");
+    if (failed) {
+      throw failed.reason;
+    }
+  }
+
+  /**
+   * Publishes the tree, or a directory in it.
+   *
+   * @param o.part - the directory within the tree that is published; the rest goes when the tree is disposed
+   * @param o.confirm - looks, after the rename, whether it may stay; when it throws, the tree is taken back
+   * @returns false when the place is taken; the tree can be published elsewhere then
+   * @throws the errno; nothing stays in its place then, or, when taking it back failed too, the whole tree
+   */
+  async publish(place: string, o: { part?: string; confirm?: () => Promise<void> } = {}): Promise<boolean> {
+    await this.sync();
+    try {
+      await this.#context.fs.rename(o.part === undefined ? this.dir : join(this.dir, o.part), place);
+    } catch (error) {
+      if (isErrno(error, "EEXIST", "ENOTEMPTY", "ENOTDIR")) {
+        return false;
+      }
+      throw error;
+    }
+    this.#published = o.part === undefined;
+    try {
+      await o.confirm?.();
+      await this.#context.fs.syncDir(dirname(place));
+    } catch (error) {
+      await this.#context.bestEffort(`taking ${place} back`, () => retire(this.#context, place));
+      throw error;
+    }
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#published) {
+      return;
+    }
+    this.#published = true;
+    await Promise.allSettled(this.#syncs);
+    await this.#context.bestEffort(`removing ${this.dir}`, () => this.#context.fs.removeTree(this.dir));
+  }
+
+  async #mkdir(dir: string): Promise<void> {
+    await this.#context.fs.mkdir(dir, DIRECTORY_MODE);
+    this.#directories.push(dir);
+  }
+
+  #later(sync: Promise<unknown>): void {
+    // Its failure is seen in sync().
+    sync.catch(() => {});
+    this.#syncs.push(sync);
+  }
+}
