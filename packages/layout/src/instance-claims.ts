@@ -20,7 +20,10 @@ import { linkFile, replaceFile, unlinkIfThere } from "./write-atomic.ts";
 
 /** What is remembered of a process that has ended. */
 export interface Ending {
-  /** Why it must not be resumed at start-up; nothing: it is resumed. */
+  /**
+   * Why it must not be resumed at start-up. Without it stays what was remembered before: nothing of an instance that ran
+   * and was not suspended on purpose, so it is resumed.
+   */
   readonly suspension?: Suspension | undefined;
   readonly lastExit?: LastExit | undefined;
 }
@@ -188,8 +191,6 @@ export class InstanceClaims {
     }
     if (ending.suspension) {
       await replaceFile(this.#context, join(dir, SUSPENDED), encodeDocument(ending.suspension));
-    } else {
-      await unlinkIfThere(this.#context, join(dir, SUSPENDED));
     }
     await unlinkIfThere(this.#context, join(dir, READY));
     await this.#context.fs.unlink(join(dir, claim));

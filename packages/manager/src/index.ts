@@ -1,10 +1,12 @@
 export type { NodeManagerApi } from "./api.ts";
+export { NodeManager, type NodeManagerOptions } from "./node-manager.ts";
 export type { EndOptions, InstallOptions, OperationEvent, OperationOptions, Outcome, Progress } from "./operation.ts";
 export type {
   AppCycleClient,
   Callback,
   CallbackListener,
   NodeDescription,
+  NodeFacts,
   Runnability,
   Specification,
 } from "./ports.ts";

@@ -48,3 +48,15 @@ export interface AppCycleClient {
    */
   stop(address: string, signal: AbortSignal): AsyncIterable<{ readonly progress: number; readonly goal: number }>;
 }
+
+/** What this node is, found out when it is first asked for. */
+export interface NodeFacts {
+  /** Labels of the supported profiles, the most specific first. */
+  profiles(): Promise<readonly string[]>;
+  specification(): Promise<Specification>;
+  isRunnable(query: {
+    readonly profiles: readonly string[];
+    readonly specification?: Specification | undefined;
+  }): Promise<Runnability>;
+  readonly hostname: string;
+}

@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { writeSync } from "node:fs";
+import type { Logger } from "@nodemanager/core";
+import { Containment, closeInheritedDescriptors, isAlive, selfIdentity } from "@nodemanager/exec";
+import { openRoot } from "@nodemanager/layout";
+import { NodeManager } from "@nodemanager/manager";
+import { openRepository } from "@nodemanager/repository";
+import { appCycleClient, callbackListener, serveNode } from "@nodemanager/rpc/server";
+import { formatAddress } from "@nodemanager/transport";
+import type { RunningServer } from "@nodemanager/transport/server";
+import { nodeFacts, readProfiles } from "./node-facts.ts";
+import type { Settings } from "./settings.ts";
+import { prepareSocketDirs } from "./sockets.ts";
+import { version } from "./version.ts";
+
+/** Calls that are still under way when everything else has ended get this long. */
+const DRAIN_MS = 2000;
+
+export interface DaemonOptions {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly uid: number;
+  /** Aborts to shut down in order. */
+  readonly shutdown: AbortSignal;
+}
+
+/**
+ * Runs the manager until it is shut down, by the signal or by a call: locks the root, recovers, serves, says so on the
+ * ready descriptor, and in the end suspends what its policy says.
+ *
+ * @throws NodeError for everything that keeps it from serving; nothing is left behind then
+ */
+export async function runDaemon(o: DaemonOptions): Promise<void> {
+  const { settings, logger } = o;
+  closeInheritedDescriptors({ keep: new Set(settings.readyFd === undefined ? [] : [settings.readyFd]) });
+  await readProfiles(settings.profilesFile);
+  await prepareSocketDirs(settings.listen, o.uid);
+  const root = await openRoot(settings.root, { self: selfIdentity(), isAlive, logger });
+  let manager: NodeManager;
+  try {
+    manager = await NodeManager.open({
+      root,
+      version,
+      node: nodeFacts(settings.profilesFile),
+      containment: await Containment.detect({ name: containmentName(settings.root) }),
+      callbacks: callbackListener,
+      appCycle: appCycleClient,
+      openRepository: (address) => openRepository(address, { tls: repositoryTls(settings) }),
+      shutdownPolicy: settings.shutdownPolicy,
+      maxBinaryBytes: settings.maxBinaryBytes,
+      logger,
+    });
+  } catch (error) {
+    await root[Symbol.asyncDispose]();
+    throw error;
+  }
+  let server: RunningServer;
+  try {
+    server = await serveNode({ manager, listen: settings.listen, tls: serverTls(settings), logger });
+  } catch (error) {
+    await shutDown(manager, logger);
+    throw error;
+  }
+  const addresses = server.addresses.map(formatAddress);
+  logger.info("serving", { version, addresses, root: settings.root, shutdownPolicy: settings.shutdownPolicy });
+  announce(settings.readyFd);
+  const onSignal = () => void shutDown(manager, logger);
+  o.shutdown.addEventListener("abort", onSignal, { once: true });
+  if (o.shutdown.aborted) {
+    onSignal();
+  }
+  await manager.closed;
+  server.setServing(false);
+  await server.close({ graceMs: DRAIN_MS });
+  logger.info("ended", {});
+}
+
+async function shutDown(manager: NodeManager, logger: Logger): Promise<void> {
+  logger.info("shutting down", {});
+  try {
+    for await (const event of manager.shutdown()) {
+      if (event.kind === "error") {
+        logger.error("an instance could not be suspended", { instance: event.name, error: event.error });
+      }
+    }
+  } catch (error) {
+    // A call was faster; it is waited for all the same.
+    logger.debug("a shutdown is under way already", { error });
+  }
+}
+
+/** Tells whoever started us that we serve, the way s6 and others understand. */
+function announce(fd: number | undefined): void {
+  if (fd !== undefined) {
+    writeSync(fd, "\n");
+  }
+}
+
+/** The same at every start with this root, and another one for another root. */
+function containmentName(root: string): string {
+  return `noded-${createHash("sha256").update(root).digest("hex").slice(0, 12)}`;
+}
+
+function serverTls(settings: Settings) {
+  const { tlsCert, tlsKey, clientCa } = settings;
+  return tlsCert && tlsKey && clientCa ? { certFile: tlsCert, keyFile: tlsKey, clientCaFile: clientCa } : undefined;
+}
+
+function repositoryTls(settings: Settings) {
+  const { repositoryCa, repositoryCert, repositoryKey } = settings;
+  return repositoryCa ? { caFile: repositoryCa, certFile: repositoryCert, keyFile: repositoryKey } : undefined;
+}

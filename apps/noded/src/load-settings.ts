@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { isErrno, NodeError } from "@nodemanager/core";
+import { flagOf, invalid, SETTINGS, type Setting, type Settings, variableOf } from "./settings.ts";
+
+/** Where settings come from besides the defaults. */
+export interface Sources {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly uid: number;
+  readonly home: string;
+}
+
+const DEFAULT_MAX_BINARY_BYTES = 8 * 1024 ** 3;
+
+/**
+ * Decodes the settings: flags over `NODED_*` over the configuration file over defaults.
+ *
+ * @throws NodeError `INVALID_CONFIG` naming the flag, variable or file and key
+ */
+export function loadSettings(sources: Sources): Settings {
+  const flags = parseFlags(sources.args);
+  const configFile = flags.get("config")?.[0] ?? sources.env.NODED_CONFIG;
+  const fileValues = configFile === undefined ? new Map<string, readonly string[]>() : readConfigFile(configFile);
+  const decoded: Record<string, unknown> = {};
+  for (const setting of SETTINGS) {
+    const found = findValue(setting, flags, sources.env, fileValues, configFile ?? "");
+    if (found) {
+      decoded[setting.key] = decode(setting, found.texts, found.where);
+    }
+  }
+  return complete(decoded, sources);
+}
+
+/** The places that root and everyone else use unless told otherwise. */
+export function defaultPlaces(sources: Pick<Sources, "env" | "uid" | "home">): { root: string; socket: string } {
+  if (sources.uid === 0) {
+    return { root: "/var/lib/noded", socket: "/run/noded/noded.sock" };
+  }
+  const state = sources.env.XDG_STATE_HOME ?? join(sources.home, ".local/state");
+  const runtime = sources.env.XDG_RUNTIME_DIR ?? `/run/user/${sources.uid}`;
+  return { root: join(state, "noded"), socket: join(runtime, "noded/noded.sock") };
+}
+
+function parseFlags(args: readonly string[]): Map<string, readonly string[]> {
+  const options: Record<string, { type: "string"; multiple: true }> = { config: { type: "string", multiple: true } };
+  for (const { key } of SETTINGS) {
+    options[flagOf(key)] = { type: "string", multiple: true };
+  }
+  try {
+    const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false });
+    const flags = new Map<string, readonly string[]>();
+    for (const [name, texts] of Object.entries(values)) {
+      flags.set(name, (texts ?? []).map(String));
+    }
+    return flags;
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function readConfigFile(path: string): Map<string, readonly string[]> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw invalid(
+      isErrno(error) ? `the configuration file ${path} cannot be read: ${error.code}` : `${path} is not JSON`,
+      error,
+    );
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid(`${path} does not hold an object`);
+  }
+  const known = new Map(SETTINGS.map((setting) => [setting.key as string, setting]));
+  const values = new Map<string, readonly string[]>();
+  for (const [key, given] of Object.entries(value)) {
+    const setting = known.get(key);
+    if (!setting) {
+      throw invalid(`${path}: there is no setting ${JSON.stringify(key)}`);
+    }
+    const items: unknown[] = Array.isArray(given) ? given : [given];
+    if (Array.isArray(given) && !setting.multiple) {
+      throw invalid(`${path}: ${key} takes one value`);
+    }
+    if (!items.every((item) => typeof item === "string" || typeof item === "number")) {
+      throw invalid(`${path}: ${key} is neither text nor a number`);
+    }
+    values.set(key, items.map(String));
+  }
+  return values;
+}
+
+function findValue(
+  setting: Setting,
+  flags: Map<string, readonly string[]>,
+  env: Sources["env"],
+  file: Map<string, readonly string[]>,
+  configFile: string,
+): { texts: readonly string[]; where: string } | undefined {
+  const flag = flags.get(flagOf(setting.key));
+  if (flag) {
+    return { texts: flag, where: `--${flagOf(setting.key)}` };
+  }
+  const variable = env[variableOf(setting.key)];
+  if (variable !== undefined && variable !== "") {
+    return { texts: setting.multiple ? variable.split(",") : [variable], where: variableOf(setting.key) };
+  }
+  const texts = file.get(setting.key);
+  return texts && { texts, where: `${configFile}: ${setting.key}` };
+}
+
+function decode(setting: Setting, texts: readonly string[], where: string): unknown {
+  if (texts.length > 1 && !setting.multiple) {
+    throw invalid(`${where} is given more than once`);
+  }
+  try {
+    return setting.parse(texts);
+  } catch (error) {
+    if (error instanceof NodeError) {
+      throw new NodeError(error.reason, `${where}: ${error.message}`, { metadata: error.metadata, cause: error });
+    }
+    throw error;
+  }
+}
+
+function complete(decoded: Partial<Settings>, sources: Sources): Settings {
+  const places = defaultPlaces(sources);
+  const settings: Settings = {
+    root: places.root,
+    listen: [{ kind: "unix", path: places.socket }],
+    shutdownPolicy: "suspend",
+    logLevel: "info",
+    maxBinaryBytes: DEFAULT_MAX_BINARY_BYTES,
+    ...decoded,
+  };
+  const onNetwork = settings.listen.some((address) => address.kind === "tcp");
+  const files = [settings.tlsCert, settings.tlsKey, settings.clientCa].filter((path) => path !== undefined);
+  if (onNetwork && files.length < 3) {
+    throw invalid("a network address needs --tls-cert, --tls-key and --client-ca: it is never served in the clear");
+  }
+  if (!onNetwork && files.length > 0) {
+    throw invalid("--tls-cert, --tls-key and --client-ca are for a network address, and --listen names none");
+  }
+  if ((settings.repositoryCert === undefined) !== (settings.repositoryKey === undefined)) {
+    throw invalid("--repository-cert and --repository-key go together");
+  }
+  return settings;
+}

@@ -1,0 +1,100 @@
+import { homedir } from "node:os";
+import { EXIT, exitCodeFor } from "./exit-codes.ts";
+import { loadSettings } from "./load-settings.ts";
+import { stderrLogger } from "./log-sink.ts";
+
+const COMMANDS = ["run", "check-config", "unit", "version", "help"] as const;
+type Command = (typeof COMMANDS)[number];
+
+process.title = "noded";
+process.umask(0o077);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [first = "run"] = argv;
+  if (first === "--help" || first === "-h") {
+    return await run("help", []);
+  }
+  if (first === "--version") {
+    return await run("version", []);
+  }
+  if (first.startsWith("-")) {
+    return await run("run", argv);
+  }
+  const command = COMMANDS.find((name) => name === first);
+  if (!command) {
+    process.stderr.write(`noded: there is no command ${JSON.stringify(first)}; see noded help\n`);
+    return EXIT.usage;
+  }
+  return await run(command, argv.slice(1));
+}
+
+async function run(command: Command, args: readonly string[]): Promise<number> {
+  try {
+    switch (command) {
+      case "help":
+        process.stdout.write((await import("./help.ts")).helpText());
+        return EXIT.done;
+      case "version":
+        process.stdout.write(`${(await import("./version.ts")).version}\n`);
+        return EXIT.done;
+      case "check-config":
+        return await checkConfig(args);
+      case "unit":
+        process.stdout.write((await import("./unit.ts")).unitText(load(args), [executable(), "run", ...args]));
+        return EXIT.done;
+      case "run":
+        return await serve(args);
+    }
+  } catch (error) {
+    process.stderr.write(`noded: ${error instanceof Error ? error.message : String(error)}\n`);
+    return exitCodeFor(error);
+  }
+}
+
+function load(args: readonly string[]) {
+  return loadSettings({ args, env: process.env, uid: process.getuid?.() ?? -1, home: homedir() });
+}
+
+async function checkConfig(args: readonly string[]): Promise<number> {
+  const settings = load(args);
+  const { readProfiles } = await import("./node-facts.ts");
+  await readProfiles(settings.profilesFile);
+  const { formatAddress } = await import("@nodemanager/transport");
+  const shown = { ...settings, listen: settings.listen.map(formatAddress) };
+  process.stdout.write(`${JSON.stringify(shown, undefined, 2)}\n`);
+  return EXIT.done;
+}
+
+async function serve(args: readonly string[]): Promise<number> {
+  const settings = load(args);
+  const logger = stderrLogger(settings.logLevel);
+  const shutdown = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (shutdown.signal.aborted) {
+      logger.warn("ending at once", { signal });
+      process.exit(EXIT.failed);
+    }
+    shutdown.abort(signal);
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  // A state that nobody foresaw must not be worked on: init starts a manager that recovers from the disk.
+  process.on("uncaughtException", (error) => {
+    logger.error("a bug ends the manager", { error });
+    process.exit(EXIT.internal);
+  });
+  const { runDaemon } = await import("./daemon.ts");
+  try {
+    await runDaemon({ settings, logger, uid: process.getuid?.() ?? -1, shutdown: shutdown.signal });
+  } catch (error) {
+    logger.error("the manager cannot serve", { error });
+    throw error;
+  }
+  // What is left are handles that must not keep a manager alive that has ended.
+  process.exit(EXIT.done);
+}
+
+/** The command that a unit starts; a link that init follows if there is one. */
+function executable(): string {
+  return process.argv[1]?.replace(/\/dist\/main\.js$/, "/bin/noded") ?? "noded";
+}

@@ -1,0 +1,127 @@
+import { isAbsolute, resolve } from "node:path";
+import { type LogLevel, NodeError } from "@nodemanager/core";
+import type { ShutdownPolicy } from "@nodemanager/manager";
+import { formatOrigin, parseOrigin } from "@nodemanager/repository";
+import { type Address, parseAddress } from "@nodemanager/transport";
+
+/** What noded is told, decoded once. */
+export interface Settings {
+  readonly root: string;
+  readonly listen: readonly Address[];
+  readonly shutdownPolicy: ShutdownPolicy;
+  readonly logLevel: LogLevel;
+  readonly maxBinaryBytes: number;
+  readonly currentLink?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly readyFd?: number | undefined;
+  readonly profilesFile?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly clientCa?: string | undefined;
+  readonly repositoryCa?: string | undefined;
+  readonly repositoryCert?: string | undefined;
+  readonly repositoryKey?: string | undefined;
+}
+
+/** One setting: `--flag`, `NODED_FLAG` and `flag` in the configuration file are the same word in three spellings. */
+export interface Setting {
+  readonly key: keyof Settings;
+  readonly value: string;
+  readonly help: string;
+  readonly multiple?: true;
+  /** @throws NodeError for a value that is not one */
+  readonly parse: (texts: readonly string[]) => unknown;
+}
+
+const one =
+  (parse: (text: string) => unknown) =>
+  ([text = ""]: readonly string[]): unknown =>
+    parse(text);
+
+const file = one((text) => {
+  if (!isAbsolute(text)) {
+    return resolve(text);
+  }
+  return text;
+});
+
+const oneOf = (...choices: readonly string[]) =>
+  one((text) => {
+    if (!choices.includes(text)) {
+      throw invalid(`${JSON.stringify(text)} is none of ${choices.join(", ")}`);
+    }
+    return text;
+  });
+
+const integer = (min: number, max: number) =>
+  one((text) => {
+    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) {
+      throw invalid(`${JSON.stringify(text)} is not a whole number from ${min} to ${max}`);
+    }
+    return value;
+  });
+
+/** Every setting there is. Flags, environment, configuration file and help are read off this table. */
+export const SETTINGS: readonly Setting[] = [
+  { key: "root", value: "DIR", help: "the directory that holds everything the manager keeps", parse: file },
+  {
+    key: "listen",
+    value: "ADDRESS",
+    multiple: true,
+    help: "where to serve: unix:PATH, or HOST:PORT with mutual TLS; may be repeated",
+    parse: (texts) => texts.map(parseAddress),
+  },
+  {
+    key: "shutdownPolicy",
+    value: "suspend|leave",
+    help: "whether running instances are suspended when the manager shuts down, or go on and are found again",
+    parse: oneOf("suspend", "leave"),
+  },
+  {
+    key: "logLevel",
+    value: "LEVEL",
+    help: "the least important records to write: debug, info, warn or error",
+    parse: oneOf("debug", "info", "warn", "error"),
+  },
+  {
+    key: "maxBinaryBytes",
+    value: "BYTES",
+    help: "the largest binary that is installed",
+    parse: integer(1, Number.MAX_SAFE_INTEGER),
+  },
+  { key: "currentLink", value: "PATH", help: "the link through which init starts the manager", parse: file },
+  {
+    key: "origin",
+    value: "ORIGIN",
+    help: "where the manager's own updates come from",
+    parse: one((text) => formatOrigin(parseOrigin(text))),
+  },
+  {
+    key: "readyFd",
+    value: "N",
+    help: "a file descriptor that gets a newline when the manager serves",
+    parse: integer(1, 1023),
+  },
+  { key: "profilesFile", value: "FILE", help: "profiles of this node's own, in JSON", parse: file },
+  { key: "tlsCert", value: "FILE", help: "the certificate to show on HOST:PORT, in PEM", parse: file },
+  { key: "tlsKey", value: "FILE", help: "its key", parse: file },
+  { key: "clientCa", value: "FILE", help: "who signs the certificates of those that may call HOST:PORT", parse: file },
+  { key: "repositoryCa", value: "FILE", help: "who signs the certificates of grpcs: repositories", parse: file },
+  { key: "repositoryCert", value: "FILE", help: "the certificate to show to them", parse: file },
+  { key: "repositoryKey", value: "FILE", help: "its key", parse: file },
+];
+
+/** `shutdownPolicy` as a flag: `shutdown-policy`. */
+export function flagOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `shutdownPolicy` in the environment: `NODED_SHUTDOWN_POLICY`. */
+export function variableOf(key: string): string {
+  return `NODED_${flagOf(key).replaceAll("-", "_").toUpperCase()}`;
+}
+
+export function invalid(why: string, cause?: unknown): NodeError {
+  return new NodeError("INVALID_CONFIG", why, { cause });
+}

@@ -1,0 +1,4 @@
+import packageJson from "../package.json" with { type: "json" };
+
+/** Of this manager, a semantic version. */
+export const version: string = packageJson.version;

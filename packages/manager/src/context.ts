@@ -1,0 +1,30 @@
+import type { Clock, KeyedMutex, Logger } from "@nodemanager/core";
+import type { Containment } from "@nodemanager/exec";
+import type { Root } from "@nodemanager/layout";
+import type { Repository, RepositoryAddress } from "@nodemanager/repository";
+import type { ChangeHub } from "./change-hub.ts";
+import type { AppCycleClient, CallbackListener, NodeFacts } from "./ports.ts";
+import type { ShutdownPolicy } from "./status.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What every operation works with. */
+export interface Context {
+  readonly root: Root;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hub: ChangeHub;
+  readonly supervisor: Supervisor;
+  readonly containment: Containment;
+  readonly callbacks: CallbackListener;
+  readonly appCycle: AppCycleClient;
+  readonly node: NodeFacts;
+  readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
+  readonly maxBinaryBytes: number;
+  readonly shutdownPolicy: ShutdownPolicy;
+  /** Who launches an instance right now: a second launch is told so at once. */
+  readonly launching: KeyedMutex;
+  /** Who ends an instance or an installation right now. A launch does not hold it, so it can be stopped. */
+  readonly ending: KeyedMutex;
+  /** Aborts when the manager begins to shut down. */
+  readonly closing: AbortSignal;
+}
