@@ -1,0 +1,31 @@
+import type { ErrorMetadata, Reason } from "@nodemanager/core";
+
+/** What somebody at a terminal can do about a failure. */
+const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
+  INVALID_NAME: "nmctl ls -o name lists the names there are; quote globs",
+  APPLICATION_NOT_FOUND: "nmctl ls lists what there is",
+  INSTALLATION_NOT_FOUND: "nmctl ls lists what there is",
+  INSTANCE_NOT_FOUND: "nmctl ls lists what there is; a stopped instance cannot come back, nmctl start makes a new one",
+  VERSION_NOT_FOUND: "nmctl repository ls REPOSITORY lists the versions there are",
+  ENVELOPE_NOT_FOUND: "nmctl repository ls REPOSITORY lists the applications there are",
+  PROFILE_MISMATCH: "publish it for a profile that nmctl describe lists, with nmctl publish --profile",
+  OPERATION_IN_PROGRESS: "wait until the other operation has ended; nmctl watch shows it",
+  INSTANCE_RUNNING: "nmctl suspend it first",
+  INSTANCE_NOT_RUNNING: "nmctl status shows why it does not run; nmctl resume runs it again",
+  CHILD_EXITED: "nmctl logs shows what it wrote",
+  CHILD_NOT_READY: "nmctl logs shows what it wrote; nmctl publish --ready-timeout gives it longer",
+  CHILD_REPORTED_FAILURE: "nmctl logs shows what it wrote",
+  REPOSITORY_UNAVAILABLE: "check that the repository is up and that the node, not only this machine, reaches it",
+  DISK_FULL: "make room on the node; nmctl tidy removes what is no longer needed",
+  STORE_CORRUPT: "nmctl debug on the object says more",
+  NODE_UNAVAILABLE: "check that noded runs there, and --node, --context, NMCTL_NODE and nmctl context list",
+  UNAUTHENTICATED: "show a certificate that the node knows: --tls-cert, --tls-key and --tls-ca",
+  PERMISSION_DENIED: "use an account that may use the node's socket",
+  NOT_IMPLEMENTED: "use a newer version of the node, once there is one",
+  DEADLINE_EXCEEDED: "--timeout gives it longer",
+};
+
+/** One line for people, if there is something to do; what the failure itself says to do wins. */
+export function adviceFor(error: { readonly reason: Reason; readonly metadata: ErrorMetadata }): string | undefined {
+  return ADVICE[error.reason];
+}

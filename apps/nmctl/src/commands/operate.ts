@@ -1,0 +1,65 @@
+import type { ObjectEvent } from "@nodemanager/proto/v1";
+import type { Invocation } from "../command.ts";
+import { usageError } from "../grammar/usage-error.ts";
+import { deadlineOf } from "../operation/deadline.ts";
+import type { Ended } from "../operation/ended.ts";
+import { merge } from "../operation/merge.ts";
+import { eventsOf, report } from "../operation/report.ts";
+import { checkTargets, findTargets } from "../operation/targets.ts";
+import { checkName, isVerb, type OperationRequest, VERBS, type Verb } from "../operation/verbs.ts";
+import type { Output } from "../output.ts";
+
+const PARALLEL = 16;
+
+/** `start`, `suspend`, `resume`, `restart`, `refresh`, `stop`, `uninstall`, `update`, `revert`. */
+export function operate(invocation: Invocation): Output {
+  const { args, command } = invocation;
+  if (!isVerb(command)) {
+    throw new Error(`${command} is not an operation on names`);
+  }
+  const verb: Verb = VERBS[command];
+  const { single } = checkTargets(command, verb, args.operands);
+  if (args.has("request-id") && !single) {
+    throw usageError("--request-id goes with one full name");
+  }
+  return report(events(command, verb, invocation), { ...invocation, verb: command, single });
+}
+
+/** `update-to`. */
+export function updateTo(invocation: Invocation): Output {
+  const { args, session, signal } = invocation;
+  const [name = "", origin = ""] = args.operands;
+  const { single } = checkName("update-to", VERBS.update, name);
+  const request = requestOf(invocation);
+
+  async function* updates(): AsyncGenerator<ObjectEvent | Ended> {
+    const { applications } = await session.node();
+    const { restart, requestId } = request;
+    yield* eventsOf(name, () => applications.updateTo({ name, origin, restart, requestId }, { signal }), signal);
+  }
+
+  return report(updates(), { ...invocation, verb: "update-to", single });
+}
+
+async function* events(command: string, verb: Verb, invocation: Invocation): AsyncGenerator<ObjectEvent | Ended> {
+  const { args, session, signal } = invocation;
+  const client = await session.node();
+  const request = requestOf(invocation);
+  const options = { signal };
+  const { names } = await findTargets(command, verb, args.operands, client, options);
+  const calls = names.map((name) => {
+    const { manager } = verb;
+    const call = () =>
+      name === "nm" && manager ? manager(client, request, options) : verb.call(client, name, request, options);
+    return () => eventsOf(name, call, signal);
+  });
+  yield* merge(calls, args.number("parallel") ?? PARALLEL);
+}
+
+function requestOf({ args }: Invocation): OperationRequest {
+  return {
+    deadline: deadlineOf(args),
+    restart: args.has("restart"),
+    requestId: args.text("request-id") ?? "",
+  };
+}

@@ -1,0 +1,86 @@
+import { constants } from "node:os";
+import { NodeError, parseTitle } from "@nodemanager/core";
+import { Envelope, Progress } from "@nodemanager/proto/v1";
+import { formatOrigin, formatRepositoryAddress, publish } from "@nodemanager/repository";
+import { envelopeMessage } from "@nodemanager/transport";
+import type { Invocation } from "../command.ts";
+import { openRepositoryOf, parseLocalRepository } from "../connection/open-repository.ts";
+import { ownProfiles } from "../connection/own-profiles.ts";
+import type { Arguments } from "../grammar/arguments.ts";
+import { parseReadiness } from "../grammar/readiness.ts";
+import { usageError } from "../grammar/usage-error.ts";
+import { document, type Output } from "../output.ts";
+import { ProgressReport } from "../render/progress.ts";
+
+/** `publish`. */
+export async function publishCommand({ args, terminal, io, signal }: Invocation): Promise<Output> {
+  const repository = parseLocalRepository(required(args, "to"));
+  const title = parseTitle(required(args, "title"));
+  const version = required(args, "version");
+  const application = parseTitle(args.text("name") ?? title);
+  const description = {
+    version,
+    title,
+    args: args.texts("arg"),
+    env: args.assignments("env"),
+    readiness: parseReadiness(args.text("readiness") ?? "none", args.number("ready-timeout")),
+    stop: stopPolicy(args),
+    publisher: args.text("publisher"),
+  };
+  const chosen = args.texts("profile");
+  const profiles = chosen.length > 0 ? chosen : (await ownProfiles()).slice(0, 1);
+  if (profiles.length === 0) {
+    throw new NodeError("PROFILE_NOT_FOUND", "no known profile fits this machine; say which with --profile");
+  }
+  const progress = new ProgressReport(terminal, io.now);
+  await using to = await openRepositoryOf(repository, args, io);
+  const { envelope } = await publish({
+    file: args.operand,
+    to,
+    application,
+    description,
+    profiles,
+    signal,
+    onProgress: (done, goal) =>
+      progress.show(
+        args.operand,
+        Progress.create({ phase: "publishing", done: BigInt(done), goal: BigInt(goal), unit: "bytes" }),
+      ),
+  });
+  progress.end(args.operand);
+  const origin = formatOrigin({ repository, application, version });
+  return document({
+    name: origin,
+    json: () => ({
+      origin,
+      repository: formatRepositoryAddress(repository),
+      application,
+      profiles,
+      envelope: Envelope.toJSON(envelopeMessage(envelope)),
+    }),
+    text: () => origin,
+  });
+}
+
+function required(args: Arguments, option: string): string {
+  const value = args.text(option);
+  if (value === undefined) {
+    throw usageError(`publish needs --${option}`);
+  }
+  return value;
+}
+
+function stopPolicy(args: Arguments): { signal?: NodeJS.Signals; graceMs?: number } {
+  const signal = args.text("stop-signal");
+  const graceMs = args.number("stop-grace");
+  if (signal !== undefined && !isSignal(signal)) {
+    throw usageError(
+      `the value of --stop-signal is the name of a signal such as SIGINT, not ${JSON.stringify(signal)}`,
+    );
+  }
+  return { ...(signal !== undefined && { signal }), ...(graceMs !== undefined && { graceMs }) };
+}
+
+function isSignal(text: string): text is NodeJS.Signals {
+  return Object.hasOwn(constants.signals, text);
+}

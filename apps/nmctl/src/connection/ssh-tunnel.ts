@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync, watch } from "node:fs";
+import { lstat, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { abortable, isErrno, NodeError } from "@nodemanager/core";
+import type { SshTarget } from "./ssh-target.ts";
+
+/** The user's own ssh, forwarding a socket of this machine to noded's over there. Disposing it ends ssh. */
+export interface SshTunnel extends Disposable {
+  readonly socketPath: string;
+}
+
+/**
+ * Starts `ssh -N -L` and waits until its socket is there. Keys, agents, aliases, jump hosts, questions and host checks
+ * are what the user's configuration makes them; what ssh says goes to our stderr.
+ *
+ * @throws NodeError `NODE_UNAVAILABLE` when ssh cannot be started or ends before it forwards; as the signal says
+ */
+export async function openSshTunnel(
+  target: SshTarget,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<SshTunnel> {
+  const dir = await mkdtemp(join(tmpdir(), "nmctl-"));
+  const socketPath = join(dir, "sock");
+  const ssh = spawn("ssh", sshArguments(target, socketPath), { env, stdio: ["ignore", "ignore", "inherit"] });
+  const close = () => {
+    process.off("exit", close);
+    ssh.kill("SIGTERM");
+    rmSync(dir, { recursive: true, force: true });
+  };
+  // Also when the second Ctrl-C ends us at once.
+  process.once("exit", close);
+  try {
+    await abortable(Promise.race([failureOf(ssh, target), appearance(dir, socketPath)]), signal);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { socketPath, [Symbol.dispose]: close };
+}
+
+function sshArguments(target: SshTarget, socketPath: string): string[] {
+  return [
+    "-N",
+    "-T",
+    "-o",
+    "ExitOnForwardFailure=yes",
+    "-L",
+    `${socketPath}:${target.socket}`,
+    ...(target.user === undefined ? [] : ["-l", target.user]),
+    ...(target.port === undefined ? [] : ["-p", String(target.port)]),
+    "--",
+    target.host,
+  ];
+}
+
+/** Rejects when ssh ends or could not be started. */
+async function failureOf(ssh: ChildProcess, target: SshTarget): Promise<never> {
+  return await new Promise<never>((_, reject) => {
+    ssh.once("error", (error) =>
+      reject(
+        new NodeError(
+          "NODE_UNAVAILABLE",
+          isErrno(error, "ENOENT") ? "there is no ssh on PATH" : `ssh cannot be started: ${error.message}`,
+          { cause: error },
+        ),
+      ),
+    );
+    ssh.once("exit", (code, by) =>
+      reject(
+        new NodeError(
+          "NODE_UNAVAILABLE",
+          `ssh to ${target.host} ended ${by === null ? `with status ${code}` : `by ${by}`} before it forwarded ${target.socket}; it may have said why above`,
+        ),
+      ),
+    );
+  });
+}
+
+/** Resolves when the socket is in its directory. */
+async function appearance(dir: string, socketPath: string): Promise<void> {
+  const watcher = watch(dir);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const look = () => {
+        lstat(socketPath).then(
+          () => resolve(),
+          (error: unknown) => {
+            if (!isErrno(error, "ENOENT")) {
+              reject(error);
+            }
+          },
+        );
+      };
+      watcher.on("change", look);
+      watcher.on("error", reject);
+      look();
+    });
+  } finally {
+    watcher.close();
+  }
+}
