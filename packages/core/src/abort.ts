@@ -5,6 +5,9 @@ export interface OwnedSignal extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** What a timer of Node can wait at most; one that is asked for more ends at once. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
+
 /** The error of an aborted signal: its own reason if that is a `NodeError`, otherwise `CANCELLED`. */
 export function abortError(signal: AbortSignal): NodeError {
   return signal.reason instanceof NodeError
@@ -26,7 +29,13 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  */
 export function deadlineSignal(ms: number, error: () => NodeError, parent?: AbortSignal): OwnedSignal {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(error()), ms).unref();
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (remainingMs: number) => {
+    const partMs = Math.min(remainingMs, LONGEST_TIMER_MS);
+    const onTime = () => (remainingMs > partMs ? wait(remainingMs - partMs) : controller.abort(error()));
+    timer = setTimeout(onTime, partMs).unref();
+  };
+  wait(ms);
   const onParent = () => controller.abort(parent?.reason);
   if (parent?.aborted) {
     onParent();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortError } from "./abort.ts";
+import { abortError, LONGEST_TIMER_MS } from "./abort.ts";
 
 /** Time as an operation sees it; tests bring one that they advance. */
 export interface Clock {
@@ -20,7 +20,11 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   async sleep(ms, signal) {
     try {
-      await sleep(ms, undefined, signal ? { signal } : {});
+      let remainingMs = ms;
+      do {
+        await sleep(Math.min(remainingMs, LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
+        remainingMs -= LONGEST_TIMER_MS;
+      } while (remainingMs > 0);
     } catch (error) {
       throw signal?.aborted ? abortError(signal) : error;
     }

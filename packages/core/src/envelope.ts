@@ -90,12 +90,26 @@ const envKey = v.pipe(
   v.check((key) => !key.startsWith("NODED_") && key !== "NOTIFY_FD", "is the manager's to set"),
 );
 
+// Valibot takes an array for a record and drops these names without a word.
+const DROPPED_NAMES = ["__proto__", "constructor", "prototype"];
+const env = v.pipe(
+  v.custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "is not an object",
+  ),
+  v.check(
+    (value) => !DROPPED_NAMES.some((name) => Object.hasOwn(value, name)),
+    `has a name that cannot be used: one of ${DROPPED_NAMES.join(", ")}`,
+  ),
+  v.record(envKey, withoutNul),
+);
+
 const envelope = v.looseObject({
   schemaVersion: v.optional(v.literal(1, "is a format that this program does not know"), 1),
   title: v.string(),
   version: v.pipe(v.string(), v.maxLength(128), v.regex(SEMVER, "is not a semantic version")),
   args: v.optional(v.pipe(v.array(withoutNul), v.maxLength(4096)), []),
-  env: v.optional(v.record(envKey, withoutNul), {}),
+  env: v.optional(env, {}),
   binary: v.object({
     sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "is not 64 lower-case hexadecimal digits")),
     sizeBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
