@@ -1,4 +1,4 @@
-import { isGlob, NodeError, parseName } from "@nodemanager/core";
+import { compileGlob, isGlob, NodeError, parseName } from "@nodemanager/core";
 import { NodeServiceStatusResponse, ObjectStatus } from "@nodemanager/proto/v1";
 import { age } from "../age.ts";
 import type { Invocation } from "../command.ts";
@@ -50,7 +50,9 @@ export async function status({ args, session, signal, io }: Invocation): Promise
  * @throws NodeError `INVALID_NAME` and the like
  */
 export function checkGlob(text: string): string {
-  if (text !== "" && !isGlob(text)) {
+  if (isGlob(text)) {
+    compileGlob(text);
+  } else if (text !== "") {
     parseName(text);
   }
   return text;

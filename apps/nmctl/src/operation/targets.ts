@@ -1,4 +1,4 @@
-import { isGlob, NodeError } from "@nodemanager/core";
+import { compileGlob, isGlob, NodeError } from "@nodemanager/core";
 import type { NodeClient } from "@nodemanager/rpc/client";
 import { appliesTo, type CallOptions, checkName, isOfKind, type Verb } from "./verbs.ts";
 
@@ -15,7 +15,13 @@ export interface Targets {
  * @throws NodeError `INVALID_NAME` and the like, `INVALID_ARGUMENT`
  */
 export function checkTargets(verbName: string, verb: Verb, texts: readonly string[]): { readonly single: boolean } {
-  const checked = texts.map((text) => (isGlob(text) ? { single: false } : checkName(verbName, verb, text)));
+  const checked = texts.map((text) => {
+    if (!isGlob(text)) {
+      return checkName(verbName, verb, text);
+    }
+    compileGlob(text);
+    return { single: false };
+  });
   return { single: checked.length === 1 && checked[0]?.single === true };
 }
 
