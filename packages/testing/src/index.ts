@@ -1,3 +1,4 @@
+export { CertificateAuthority, type CertificateFiles } from "./certificate-authority.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { collect, failureOf, reasonOf } from "./reason.ts";
 export { type TempDir, tempDir } from "./temp-dir.ts";

@@ -17,6 +17,7 @@ export interface Peer {
   /** As {@link formatAddress} writes it. */
   readonly where: string;
   readonly unavailable: Reason;
+  readonly isTls: boolean;
 }
 
 /** What stands around every call of every client: deadlines go out, errors come back as `NodeError`. */
@@ -63,23 +64,27 @@ function toNodeError(error: unknown, details: Uint8Array | undefined, peer: Peer
   if (details || !lost) {
     return errorFromStatus(status, { unavailable: peer.unavailable, cause: error });
   }
-  if (isAboutCertificates(error.details)) {
-    return new NodeError("UNAUTHENTICATED", `${peer.where}: ${certificateProblem(error.details)}`, { cause: error });
+  const problem = certificateProblem(error.details, peer);
+  return problem
+    ? new NodeError("UNAUTHENTICATED", `${peer.where}: ${problem}`, { metadata: { address: peer.where }, cause: error })
+    : new NodeError(peer.unavailable, `${peer.where} cannot be reached: ${shortly(error.details)}`, {
+        metadata: { address: peer.where },
+        cause: error,
+      });
+}
+
+/** Whether one side did not accept the other's certificate, as far as the text says. */
+function certificateProblem(text: string, { isTls }: Peer): string | undefined {
+  if (/\balert (?:certificate|bad certificate|unknown ca|unsupported certificate)/i.test(text)) {
+    return "it does not accept our certificate; give one that its client CA has signed";
   }
-  return new NodeError(peer.unavailable, `${peer.where} cannot be reached: ${shortly(error.details)}`, {
-    metadata: { address: peer.where },
-    cause: error,
-  });
-}
-
-function isAboutCertificates(text: string): boolean {
-  return /certificate|unknown ca|ERR_TLS_|altname/i.test(text);
-}
-
-function certificateProblem(text: string): string {
-  return /alert/i.test(text)
-    ? "it does not accept our certificate; give one that its client CA has signed"
-    : "its certificate is not one that we trust; give the CA that has signed it";
+  if (/certificate|ERR_TLS_/i.test(text)) {
+    return "its certificate is not one that we trust for this name; give the CA that has signed it, or its right name";
+  }
+  // A Node server looks at the certificate after the handshake, and then closes the connection without a word.
+  return isTls && /^No connection established\. Last error: (?:Failed to connect|read ECONNRESET)/.test(text)
+    ? "it closed the connection after the handshake: it probably does not accept our certificate"
+    : undefined;
 }
 
 /** What the system said, out of what grpc-js wraps around it. */

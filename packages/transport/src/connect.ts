@@ -3,7 +3,7 @@ import type { Reason } from "@nodemanager/core";
 import { type Client, type CompatServiceDefinition, createChannel, createClientFactory } from "nice-grpc";
 import { type Address, checkSocketPath, formatAddress } from "./address.ts";
 import { callErrors, type TimeoutOptions } from "./call-errors.ts";
-import { type ClientTlsFiles, clientContext } from "./tls.ts";
+import { type ClientTlsFiles, clientCredentials } from "./tls.ts";
 
 export interface ConnectOptions {
   /** Speaks TLS 1.3; without it, in the clear. */
@@ -40,10 +40,9 @@ export interface Connection extends Disposable {
  */
 export function connect(address: Address, options: ConnectOptions = {}): Connection {
   const { tls, unavailable = "NODE_UNAVAILABLE", maxMessageBytes = 4 * 1024 * 1024 } = options;
-  const credentials = tls
-    ? ChannelCredentials.createFromSecureContext(clientContext(tls))
-    : ChannelCredentials.createInsecure();
-  const channel = createChannel(target(address), credentials, {
+  const secured = tls && clientCredentials(tls, address.kind === "tcp" ? address.host : "localhost");
+  const channel = createChannel(target(address), secured?.credentials ?? ChannelCredentials.createInsecure(), {
+    ...secured?.options,
     "grpc.max_receive_message_length": maxMessageBytes,
     // Each connection has its own state: one that was refused holds up no other for its back-off.
     "grpc.use_local_subchannel_pool": 1,
@@ -56,7 +55,9 @@ export function connect(address: Address, options: ConnectOptions = {}): Connect
     "grpc.enable_channelz": 0,
     "grpc.min_reconnect_backoff_ms": 20_000,
   });
-  const factory = createClientFactory().use(callErrors({ where: formatAddress(address), unavailable }));
+  const factory = createClientFactory().use(
+    callErrors({ where: formatAddress(address), unavailable, isTls: tls !== undefined }),
+  );
   return {
     client: (definition) => factory.create(definition, channel),
     close: () => channel.close(),

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { createSecureContext, type SecureContext } from "node:tls";
-import { ServerCredentials } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { checkServerIdentity, createSecureContext, type SecureContext } from "node:tls";
+import { ChannelCredentials, type ChannelOptions, ServerCredentials } from "@grpc/grpc-js";
 import { isErrno, NodeError } from "@nodemanager/core";
 
 /** What a server with mutual TLS needs: PEM files. */
@@ -38,11 +39,29 @@ export function serverCredentials(files: ServerTlsFiles): ServerCredentials {
 }
 
 /**
- * What a client presents and whom it trusts.
+ * What a client presents and whom it trusts, with the options that a channel to this host needs beside.
  *
  * @throws NodeError `INVALID_CONFIG` naming the file
  */
-export function clientContext(files: ClientTlsFiles): SecureContext {
+export function clientCredentials(
+  files: ClientTlsFiles,
+  host: string,
+): { readonly credentials: ChannelCredentials; readonly options: ChannelOptions } {
+  const context = clientContext(files);
+  if (isIP(host) === 0) {
+    return { credentials: ChannelCredentials.createFromSecureContext(context), options: {} };
+  }
+  // grpc-js 1.14 sends an address as the name of the server, which TLS forbids and Node 26 refuses. So it is given a
+  // name that nobody has, and the certificate is checked against the address.
+  return {
+    credentials: ChannelCredentials.createFromSecureContext(context, {
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+    }),
+    options: { "grpc.ssl_target_name_override": "address.invalid" },
+  };
+}
+
+function clientContext(files: ClientTlsFiles): SecureContext {
   const { caFile, certFile, keyFile } = files;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new NodeError("INVALID_CONFIG", "a client certificate needs its private key, and the other way round");
