@@ -1,6 +1,6 @@
 import { type BinaryRef, type Clock, hasReason, systemClock, throwIfAborted } from "@nodemanager/core";
 import { shortDigest } from "./digest.ts";
-import type { BinaryRepository, OnProgress } from "./repository.ts";
+import type { BinaryRepository, BinaryStat, OnProgress } from "./repository.ts";
 import { Retry } from "./retry.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { defaultTuning, type TransferTuning } from "./transfer.ts";
@@ -16,6 +16,11 @@ export interface UploadBinaryOptions {
   readonly tuning?: Partial<TransferTuning> | undefined;
 }
 
+// Below this, starting over is quicker than finding out what has arrived.
+const WORTH_WAITING_FOR_BYTES = 1024 * 1024;
+const LOOK_AGAIN_MS = 250;
+const LOOKS = 12;
+
 /**
  * Uploads a binary, continuing what an earlier upload left, and taking it up again a few times when it breaks off or
  * stalls. A binary that is there already is not uploaded.
@@ -25,50 +30,80 @@ export interface UploadBinaryOptions {
  * @throws what the source throws
  */
 export async function uploadBinary(options: UploadBinaryOptions): Promise<void> {
-  const { to, ref, signal, onProgress, clock = systemClock } = options;
+  throwIfAborted(options.signal);
+  const clock = options.clock ?? systemClock;
   const tuning = { ...defaultTuning, ...options.tuning };
-  const retry = new Retry({ tuning, clock, signal });
-  let startedOver = false;
-  let lastOffset = 0;
-  throwIfAborted(signal);
+  const upload = new Upload({ ...options, tuning, clock });
+  const retry = new Retry({ tuning, clock, signal: options.signal });
   for (;;) {
-    let offset = 0;
     try {
-      const { binary, receivedBytes } = await to.stat(ref.sha256, { signal });
-      if (binary?.sizeBytes === ref.sizeBytes) {
-        onProgress?.(ref.sizeBytes, ref.sizeBytes);
-        return;
-      }
-      offset = startedOver ? 0 : Math.min(receivedBytes, ref.sizeBytes);
-      await uploadOnce(options, { offset, tuning, clock });
+      await upload.attempt();
       return;
     } catch (error) {
-      // What an earlier upload left may be bad, or gone by now; then it is the whole of it that counts.
-      if (offset > 0 && !startedOver && hasReason(error, "DIGEST_MISMATCH", "INVALID_ARGUMENT")) {
-        startedOver = true;
-        continue;
+      if (!upload.mayStartOver(error)) {
+        await retry.after(error, upload.sentBytes);
       }
-      await retry.after(error, offset - lastOffset);
-      lastOffset = offset;
     }
   }
 }
 
-async function uploadOnce(
-  { to, ref, source, signal, onProgress }: UploadBinaryOptions,
-  { offset, tuning, clock }: { offset: number; tuning: TransferTuning; clock: Clock },
-): Promise<void> {
-  const what = `uploading binary ${shortDigest(ref.sha256)}`;
-  using watch = new StallWatch({ tuning, clock, what, signal });
-  async function* watched(): AsyncGenerator<Uint8Array, void, undefined> {
-    let doneBytes = offset;
-    for await (const chunk of source(offset)) {
+/** The state of an upload over several attempts. */
+class Upload {
+  readonly #options: UploadBinaryOptions & { readonly tuning: TransferTuning; readonly clock: Clock };
+  #offset = 0;
+  #sentBytes = 0;
+  #startOver = false;
+
+  constructor(options: UploadBinaryOptions & { readonly tuning: TransferTuning; readonly clock: Clock }) {
+    this.#options = options;
+  }
+
+  /** By the last attempt. Some of it may not have arrived. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  async attempt(): Promise<void> {
+    const { to, ref, tuning, clock, signal, onProgress } = this.#options;
+    const { binary, receivedBytes } = await this.#stat();
+    if (binary?.sizeBytes === ref.sizeBytes) {
+      onProgress?.(ref.sizeBytes, ref.sizeBytes);
+      return;
+    }
+    this.#offset = this.#startOver ? 0 : Math.min(receivedBytes, ref.sizeBytes);
+    using watch = new StallWatch({ tuning, clock, what: `uploading binary ${shortDigest(ref.sha256)}`, signal });
+    await to.upload(ref, this.#send(watch), { offset: this.#offset, signal: watch.signal });
+  }
+
+  /** Whether what an earlier upload left was bad, or is gone by now, so that the whole of it is sent. This helps once. */
+  mayStartOver(error: unknown): boolean {
+    const startOver = !this.#startOver && this.#offset > 0 && hasReason(error, "DIGEST_MISMATCH", "INVALID_ARGUMENT");
+    this.#startOver ||= startOver;
+    return startOver;
+  }
+
+  /** A repository that has not yet noticed that the last attempt broke off still counts its bytes as that one's. */
+  async #stat(): Promise<BinaryStat> {
+    const { to, ref, signal, clock } = this.#options;
+    const expectedBytes = this.#sentBytes < WORTH_WAITING_FOR_BYTES ? 0 : this.#offset + 1;
+    this.#sentBytes = 0;
+    for (let looks = 1; ; looks++) {
+      const stat = await to.stat(ref.sha256, { signal });
+      if (stat.binary || stat.receivedBytes >= expectedBytes || looks === LOOKS) {
+        return stat;
+      }
+      await clock.sleep(LOOK_AGAIN_MS, signal);
+    }
+  }
+
+  async *#send(watch: StallWatch): AsyncGenerator<Uint8Array, void, undefined> {
+    const { source, ref, onProgress } = this.#options;
+    for await (const chunk of source(this.#offset)) {
       watch.waiting();
       yield chunk;
       watch.got(chunk.length);
-      doneBytes += chunk.length;
-      onProgress?.(doneBytes, ref.sizeBytes);
+      this.#sentBytes += chunk.length;
+      onProgress?.(this.#offset + this.#sentBytes, ref.sizeBytes);
     }
   }
-  await to.upload(ref, watched(), { offset, signal: watch.signal });
 }

@@ -81,7 +81,7 @@ test("an unknown application and an unknown version have their own reasons", asy
 
 test("what is selected is there, and nothing better is", () => {
   const versions = fc.constantFrom("1.0.0-rc.1", "1.0.0", "1.2.0", "1.10.0", "2.0.0-a", "2.0.0");
-  const profiles = fc.uniqueArray(fc.constantFrom("p", "q", "r", "s"), { minLength: 1 });
+  const profiles = fc.uniqueArray(fc.constantFrom<string[]>("p", "q", "r", "s"), { minLength: 1 });
   const releases = fc.uniqueArray(fc.record({ application: fc.constant("a"), version: versions, profiles }), {
     selector: (r) => r.version,
     minLength: 1,

@@ -6,6 +6,7 @@ import { binaryNotFound, checkSha256 } from "../digest.ts";
 import type { BinaryRepository, BinaryStat, CallOptions, OpenOptions, UploadOptions } from "../repository.ts";
 import { openRegularFile, syncDir } from "./durable-file.ts";
 import { IncomingBinary } from "./incoming-binary.ts";
+import { findPartial } from "./partial-binary.ts";
 import type { RepositoryDir } from "./repository-dir.ts";
 import { repositoryError } from "./repository-error.ts";
 
@@ -20,10 +21,13 @@ export class DirectoryBinaries implements BinaryRepository {
   async stat(sha256: string, options: CallOptions = {}): Promise<BinaryStat> {
     throwIfAborted(options.signal);
     return await this.#guard("looking for", sha256, async () => {
+      if (await this.#dir.isNew()) {
+        return { receivedBytes: 0 };
+      }
       await this.#dir.forReading();
       const sizeBytes = await this.#size(sha256);
       return sizeBytes === undefined
-        ? { receivedBytes: await IncomingBinary.received(this.#dir, sha256) }
+        ? { receivedBytes: (await findPartial(this.#dir, sha256))?.sizeBytes ?? 0 }
         : { binary: { sha256, sizeBytes }, receivedBytes: 0 };
     });
   }

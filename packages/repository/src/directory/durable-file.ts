@@ -1,4 +1,4 @@
-import { constants, type FileHandle, mkdir, open, rmdir } from "node:fs/promises";
+import { constants, type FileHandle, mkdir, open, rename, rmdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isErrno, NodeError } from "@nodemanager/core";
 
@@ -32,6 +32,29 @@ export async function removeDirIfEmpty(dir: string): Promise<void> {
     throw error;
   }
   await syncDirIfThere(dirname(dir));
+}
+
+/** Renames a file unless somebody else did so first. */
+export async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) {
+      throw error;
+    }
+  }
+}
+
+/** How many bytes a file has, if there is one. */
+export async function sizeIfThere(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** Writes a new file and its content durably; its name is durable after {@link syncDir}. `EEXIST` when it exists. */

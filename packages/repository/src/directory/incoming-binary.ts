@@ -1,21 +1,22 @@
 import { createHash } from "node:crypto";
-import { constants, type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { constants, type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type BinaryRef, isErrno, NodeError, newId } from "@nodemanager/core";
+import { type BinaryRef, NodeError, newId } from "@nodemanager/core";
 import { readChunks } from "../chunks.ts";
 import { digestMismatch, shortDigest, sizeMismatch } from "../digest.ts";
-import { syncDir } from "./durable-file.ts";
+import { renameIfThere, sizeIfThere, syncDir } from "./durable-file.ts";
+import { findPartial, IDLE_AFTER_MS, partialPath } from "./partial-binary.ts";
 import type { RepositoryDir } from "./repository-dir.ts";
 
-// An upload that wrote nothing for so long has crashed: a living one is broken off earlier when it stalls.
-const CRASHED_AFTER_MS = 60_000;
+// Whoever paused for longer looks whether his file was taken before he writes again.
+const LOOKS_AFTER_MS = IDLE_AFTER_MS / 2;
 
 /**
  * A binary that is being uploaded.
  *
  * Between uploads its bytes are in `binaries/.incoming-<digest>`. An upload takes them by renaming that file to a name of
  * its own, so that several uploads of the same binary never write to one file and nothing is ever locked; when it breaks
- * off it puts the file back. What a crashed upload had is found under its own name and put back after a minute.
+ * off it puts the file back. From an upload that crashed, or hangs on a dead connection, the next one takes the file too.
  */
 export class IncomingBinary implements AsyncDisposable {
   readonly #dir: RepositoryDir;
@@ -24,6 +25,7 @@ export class IncomingBinary implements AsyncDisposable {
   readonly #path: string;
   readonly #hash = createHash("sha256");
   #written = 0;
+  #wroteAtMs = performance.now();
   #settled = false;
 
   private constructor(dir: RepositoryDir, ref: BinaryRef, handle: FileHandle, path: string) {
@@ -39,14 +41,10 @@ export class IncomingBinary implements AsyncDisposable {
    * @throws NodeError `INVALID_ARGUMENT` when less than the offset is there
    */
   static async take(dir: RepositoryDir, ref: BinaryRef, offset: number): Promise<IncomingBinary> {
-    await putBackCrashed(dir, ref.sha256);
     const path = `${partialPath(dir, ref.sha256)}.${newId()}`;
-    try {
-      await rename(partialPath(dir, ref.sha256), path);
-    } catch (error) {
-      if (!isErrno(error, "ENOENT")) {
-        throw error;
-      }
+    const partial = await findPartial(dir, ref.sha256);
+    if (partial) {
+      await renameIfThere(partial.path, path);
     }
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666);
     const incoming = new IncomingBinary(dir, ref, handle, path);
@@ -59,24 +57,17 @@ export class IncomingBinary implements AsyncDisposable {
     return incoming;
   }
 
-  /** How much of a binary is there and can be continued. */
-  static async received(dir: RepositoryDir, sha256: string): Promise<number> {
-    await putBackCrashed(dir, sha256);
-    try {
-      return (await stat(partialPath(dir, sha256))).size;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) {
-        return 0;
-      }
-      throw error;
-    }
-  }
-
-  /** @throws NodeError `SIZE_MISMATCH` when it becomes more than was announced; nothing is kept then */
+  /**
+   * @throws NodeError `SIZE_MISMATCH` when it becomes more than was announced; nothing is kept then
+   * @throws NodeError `REPOSITORY_UNAVAILABLE` when another upload took the file during a pause
+   */
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#written + chunk.length > this.#ref.sizeBytes) {
       await this.#discard();
       throw sizeMismatch(this.#ref, "more");
+    }
+    if (performance.now() - this.#wroteAtMs > LOOKS_AFTER_MS) {
+      await this.#checkOwned();
     }
     this.#hash.update(chunk);
     for (let done = 0; done < chunk.length; ) {
@@ -84,6 +75,7 @@ export class IncomingBinary implements AsyncDisposable {
       done += bytesWritten;
       this.#written += bytesWritten;
     }
+    this.#wroteAtMs = performance.now();
   }
 
   /**
@@ -101,22 +93,29 @@ export class IncomingBinary implements AsyncDisposable {
       await this.#discard();
       throw digestMismatch(this.#ref, actual);
     }
+    await this.#checkOwned();
     await this.#handle.chmod(0o444);
     await this.#handle.sync();
     await rename(this.#path, join(this.#dir.blobs, this.#ref.sha256));
     this.#settled = true;
+    await rm(partialPath(this.#dir, this.#ref.sha256), { force: true });
     await syncDir(this.#dir.blobs);
     await syncDir(this.#dir.binaries);
   }
 
-  /** Keeps what has arrived for the next upload, unless it was committed. */
+  /** Keeps what has arrived for the next upload, unless it was committed or something longer is kept already. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
     if (this.#settled) {
       return;
     }
     this.#settled = true;
-    await (this.#written > 0 ? rename(this.#path, partialPath(this.#dir, this.#ref.sha256)) : unlink(this.#path));
+    const resting = partialPath(this.#dir, this.#ref.sha256);
+    if (this.#written > ((await sizeIfThere(resting)) ?? 0)) {
+      await renameIfThere(this.#path, resting);
+    } else {
+      await rm(this.#path, { force: true });
+    }
   }
 
   async #continueAt(offset: number): Promise<void> {
@@ -138,43 +137,14 @@ export class IncomingBinary implements AsyncDisposable {
     await this.#handle.truncate(offset);
   }
 
+  async #checkOwned(): Promise<void> {
+    if ((await sizeIfThere(this.#path)) === undefined) {
+      throw new NodeError("REPOSITORY_UNAVAILABLE", "another upload of the same binary has taken over; try again");
+    }
+  }
+
   async #discard(): Promise<void> {
     this.#settled = true;
-    await unlink(this.#path);
-  }
-}
-
-function partialPath(dir: RepositoryDir, sha256: string): string {
-  return join(dir.binaries, `.incoming-${sha256}`);
-}
-
-async function putBackCrashed(dir: RepositoryDir, sha256: string): Promise<void> {
-  const prefix = `.incoming-${sha256}.`;
-  for (const name of await namesIn(dir.binaries)) {
-    if (!name.startsWith(prefix)) {
-      continue;
-    }
-    const path = join(dir.binaries, name);
-    try {
-      if (Date.now() - (await stat(path)).mtimeMs > CRASHED_AFTER_MS) {
-        await rename(path, partialPath(dir, sha256));
-      }
-    } catch (error) {
-      // Its upload ended meanwhile, or somebody else put it back.
-      if (!isErrno(error, "ENOENT")) {
-        throw error;
-      }
-    }
-  }
-}
-
-async function namesIn(dir: string): Promise<readonly string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) {
-      return [];
-    }
-    throw error;
+    await rm(this.#path, { force: true });
   }
 }

@@ -27,6 +27,11 @@ export class RepositoryDir {
     this.blobs = join(this.binaries, "sha256");
   }
 
+  /** Whether the directory is missing or empty, so that the first publisher makes it a repository. */
+  async isNew(): Promise<boolean> {
+    return !this.#checked && (await this.#isEmpty());
+  }
+
   /**
    * Checks that the directory is a repository.
    *
