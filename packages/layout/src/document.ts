@@ -9,7 +9,7 @@ export const DOCUMENT_MAX_BYTES: number = 1024 * 1024;
 export const SCHEMA_VERSION = 1;
 
 /** How one kind of document looks: a valibot object schema of everything but `schemaVersion`. */
-export type DocumentSchema = v.LooseObjectSchema<v.ObjectEntries, undefined>;
+export type DocumentSchema = v.ObjectSchema<v.ObjectEntries, undefined>;
 
 /** A document as it was read. */
 export interface ReadDocument<S extends DocumentSchema> {

@@ -25,18 +25,18 @@ const exitStatus: v.GenericSchema<ExitStatus> = v.variant("kind", [
   v.object({ kind: v.literal("unseen") }),
 ]);
 
-export const formatDocument = v.looseObject({ format: natural });
+export const formatDocument = v.object({ format: natural });
 
-export const lockDocument = v.looseObject({
+export const lockDocument = v.object({
   /** Absent: nobody. */
   holder: v.optional(processIdentity),
   /** Tells two locks of one generation apart. */
   nonce: v.string(),
 });
 
-export const titleDocument = v.looseObject({ title: v.string() });
+export const titleDocument = v.object({ title: v.string() });
 
-export const settingsDocument = v.looseObject({
+export const settingsDocument = v.object({
   title: v.string(),
   requestId,
   installedAt: date,
@@ -44,11 +44,11 @@ export const settingsDocument = v.looseObject({
   args: v.array(v.string()),
 });
 
-export const originDocument = v.looseObject({ origin: v.string() });
+export const originDocument = v.object({ origin: v.string() });
 
-export const instanceDocument = v.looseObject({ createdAt: date, requestId });
+export const instanceDocument = v.object({ createdAt: date, requestId });
 
-export const launchDocument = v.looseObject({
+export const launchDocument = v.object({
   attempt: v.pipe(v.string(), v.nonEmpty()),
   process: processIdentity,
   startedAt: date,
@@ -58,23 +58,23 @@ export const launchDocument = v.looseObject({
 });
 
 /** What is linked as `info` when an instance without a process is stopped: it keeps launches out. */
-export const stopClaimDocument = v.looseObject({ stop: v.literal(true) });
+export const stopClaimDocument = v.object({ stop: v.literal(true) });
 
-export const readyDocument = v.looseObject({
+export const readyDocument = v.object({
   attempt: v.string(),
   at: date,
   appCycleAddress: v.optional(v.string()),
 });
 
-export const suspensionDocument = v.looseObject({
+export const suspensionDocument = v.object({
   by: v.picklist(["operator", "manager", "exit"]),
   why: v.string(),
   at: date,
   requestId,
 });
 
-export const lastExitDocument = v.looseObject({ exit: exitStatus, at: date, lastLines: v.string() });
+export const lastExitDocument = v.object({ exit: exitStatus, at: date, lastLines: v.string() });
 
-export const stoppedDocument = v.looseObject({ at: date, requestId });
+export const stoppedDocument = v.object({ at: date, requestId });
 
-export const healthyDocument = v.looseObject({ at: date });
+export const healthyDocument = v.object({ at: date });

@@ -52,6 +52,8 @@ export interface FsOps {
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   setMode(path: string, mode: number): Promise<void>;
+  /** Removes an empty directory. */
+  rmdir(dir: string): Promise<void>;
   /** Removes whatever is there, with everything below; nothing is not an error. */
   removeTree(path: string): Promise<void>;
   /** Makes what was created, linked, renamed or unlinked in a directory durable. */

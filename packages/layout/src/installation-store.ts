@@ -53,7 +53,9 @@ export class InstallationStore {
   readonly #reader: InstallationReader;
   /** Held for an application's directory while it may appear or go. */
   readonly #applications = new KeyedMutex();
-  #byRequest: Promise<Map<string, InstallationName>> | undefined;
+  /** Which request made which installation: since the root was opened, and as it was found then. */
+  readonly #installedByRequest = new Map<string, InstallationName>();
+  #requestsRead = false;
 
   constructor(context: LayoutContext, root: string, blobs: BlobStore) {
     this.#context = context;
@@ -88,7 +90,7 @@ export class InstallationStore {
       await stage.directory(part);
       const settings = { title: o.title, requestId: o.requestId, installedAt, env, args };
       await stage.file(join(part, "settings.json"), encodeDocument(settings));
-      await stage.directory(join(part, INSTANCES));
+      await stage.emptyDirectory(join(part, INSTANCES));
       await stage.directory(join(part, version));
       await stage.file(join(part, version, "envelope.json"), encodeDocument(encodeEnvelope(o.envelope)));
       await stage.file(join(part, version, "origin.json"), encodeDocument({ origin: o.origin }));
@@ -99,7 +101,7 @@ export class InstallationStore {
       await this.#publish(stage, part, dir, o.title);
     });
     if (o.requestId !== undefined) {
-      (await this.#byRequest)?.set(o.requestId, name);
+      this.#installedByRequest.set(o.requestId, name);
     }
     return {
       kind: "installation",
@@ -137,9 +139,10 @@ export class InstallationStore {
   /** The installation that the call with this request id made, if it is still there. */
   async findByRequest(requestId: string): Promise<InstallationRecord | undefined> {
     // Read once, then kept: there is one manager a root, so every installation passes through here.
-    this.#byRequest ??= this.#indexRequests();
-    const index = await this.#byRequest;
-    const name = index.get(requestId);
+    if (!this.#requestsRead) {
+      await this.#readRequests();
+    }
+    const name = this.#installedByRequest.get(requestId);
     if (!name) {
       return undefined;
     }
@@ -147,7 +150,7 @@ export class InstallationStore {
       return await this.read(name);
     } catch (error) {
       if (error instanceof NodeError && error.reason === "INSTALLATION_NOT_FOUND") {
-        index.delete(requestId);
+        this.#installedByRequest.delete(requestId);
         return undefined;
       }
       throw error;
@@ -267,7 +270,7 @@ export class InstallationStore {
 
   /** Forgets what is remembered of the disk, after everything was removed. */
   forget(): void {
-    this.#byRequest = undefined;
+    this.#installedByRequest.clear();
   }
 
   async #publish(stage: StagedTree, part: string, dir: string, title: Title): Promise<void> {
@@ -298,14 +301,13 @@ export class InstallationStore {
     }
   }
 
-  async #indexRequests(): Promise<Map<string, InstallationName>> {
-    const index = new Map<string, InstallationName>();
+  async #readRequests(): Promise<void> {
     for await (const record of this.list()) {
       if (record.kind === "installation" && record.requestId !== undefined) {
-        index.set(record.requestId, record.name);
+        this.#installedByRequest.set(record.requestId, record.name);
       }
     }
-    return index;
+    this.#requestsRead = true;
   }
 }
 

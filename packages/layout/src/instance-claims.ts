@@ -72,9 +72,9 @@ export class InstanceClaims {
         throw taken(name, await this.#claim(name, dir));
       }
       try {
-        const claim = await this.#claim(name, dir);
-        if (claim?.file !== INFO) {
-          throw taken(name, claim);
+        const names = await this.#reader.names(dir);
+        if (!names?.has(INFO) || names.has(SUSPENDING) || names.has(STOPPING)) {
+          throw taken(name, await this.#claim(name, dir));
         }
         await this.#installations.currentVersion(name);
         await this.#context.fs.syncDir(dir);

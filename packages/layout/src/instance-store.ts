@@ -71,8 +71,8 @@ export class InstanceStore {
       await using stage = await this.#stage(installation, dirname(dir));
       await stage.file(INSTANCE_DOCUMENT, encodeDocument({ createdAt, requestId: o.requestId }));
       await stage.file(SUSPENDED, encodeDocument(suspension));
-      await this.#context.fs.mkdir(join(stage.dir, "root"), 0o700);
-      await this.#context.fs.mkdir(join(stage.dir, "logs"), 0o700);
+      await stage.emptyDirectory("root");
+      await stage.emptyDirectory("logs");
       await stage.symlink(VERSION, pinnedVersionTarget(versionDir.slice(dirname(versionDir).length + 1)));
       // An uninstall that came first must find either no instance or this one, never miss it.
       const confirm = async () => void (await this.#installations.currentVersion(installation));
@@ -100,13 +100,16 @@ export class InstanceStore {
     o: { stopped?: boolean | undefined } = {},
   ): AsyncIterable<InstanceRecord | BrokenRecord> {
     const { title, installation: installationId } = installation;
-    const names: InstanceName[] = [];
+    const ids = new Set<InstanceId>();
     for (const entry of await this.#entries(installation)) {
       const parsed = parseInstanceDirName(entry);
       if (parsed && (!parsed.stopped || o.stopped)) {
-        names.push({ kind: "instance", title, installation: installationId, instance: parsed.id });
+        ids.add(parsed.id);
       }
     }
+    const names = [...ids].map(
+      (instance): InstanceName => ({ kind: "instance", title, installation: installationId, instance }),
+    );
     for await (const record of boundedMap(names, (name) => this.#reader.readListed(name))) {
       if (record) {
         yield record;

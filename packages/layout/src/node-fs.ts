@@ -68,6 +68,9 @@ export const nodeFs: FsOps = {
   async setMode(path, mode) {
     fs.chmodSync(path, mode);
   },
+  async rmdir(dir) {
+    fs.rmdirSync(dir);
+  },
   async removeTree(path) {
     try {
       await fsExtra.remove(path);

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   type Clock,
-  fromErrno,
   isErrno,
   type Logger,
   NodeError,
@@ -21,7 +20,7 @@ import { parseLockName } from "./paths.ts";
 import { quarantine } from "./quarantine.ts";
 import { Root } from "./root.ts";
 import { RootLock } from "./root-lock.ts";
-import { linkFile } from "./write-atomic.ts";
+import { linkFile, unlinkIfThere } from "./write-atomic.ts";
 
 /** The format of the trees that this program writes, and the newest that it reads. */
 export const FORMAT = 1;
@@ -56,36 +55,53 @@ export async function openRoot(dir: string, o: OpenRootOptions): Promise<Root> {
     random: o.random ?? randomBytes,
   });
   return await context.attempt(`opening ${dir}`, async () => {
-    const made = await makeRoot(context, dir);
-    let lock: RootLock | undefined;
+    const undo = new AsyncDisposableStack();
     try {
-      await checkFormat(context, dir);
-      lock = await RootLock.acquire(context, dir, o);
-      await prepare(context, dir);
-      return new Root(context, dir, lock);
-    } catch (error) {
-      await lock?.[Symbol.asyncDispose]();
-      if (made !== undefined) {
-        await context.bestEffort(`removing ${made}`, () => context.fs.removeTree(made));
+      const root = await makeRoot(context, resolve(dir), undo);
+      const isNew = !(await isOurs(context, root));
+      const lock = await RootLock.acquire(context, root, o);
+      undo.defer(() => lock.withdraw({ isNew }));
+      if (isNew) {
+        undo.defer(() => unlinkIfThere(context, join(root, FORMAT_FILE)));
+        await linkFile(context, join(root, FORMAT_FILE), encodeDocument({ format: FORMAT }));
+        await context.fs.syncDir(root);
       }
+      // Once more: a newer manager may have had the root until now.
+      await isOurs(context, root);
+      await prepare(context, root, undo);
+      return new Root(context, root, lock);
+    } catch (error) {
+      await context.bestEffort(`leaving ${dir} as it was`, () => undo.disposeAsync());
       throw error;
     }
   });
 }
 
-/** Makes the root if it is missing; returns what to remove should opening fail. */
-async function makeRoot(context: LayoutContext, dir: string): Promise<string | undefined> {
+/** Makes the root if it is missing; returns its real path. */
+async function makeRoot(context: LayoutContext, dir: string, undo: AsyncDisposableStack): Promise<string> {
   try {
-    return await makeDirectories(context, dir);
+    await makeUndoably(context, dir, undo);
+    return await context.fs.realpath(dir);
   } catch (error) {
-    if (isErrno(error, "ENOTDIR")) {
-      throw notOurs(dir, "a part of the path is no directory", error);
-    }
-    throw fromErrno(error, `making ${dir}`);
+    throw isErrno(error, "ENOTDIR", "ENOENT", "ELOOP") ? notOurs(dir, "it cannot be a directory", error) : error;
   }
 }
 
-async function checkFormat(context: LayoutContext, dir: string): Promise<void> {
+/** Makes directories that go again, if nobody has put anything into them, should opening fail. */
+async function makeUndoably(context: LayoutContext, dir: string, undo: AsyncDisposableStack): Promise<boolean> {
+  const made = await makeDirectories(context, dir);
+  for (const one of made) {
+    undo.defer(() => context.fs.rmdir(one));
+  }
+  return made.length > 0;
+}
+
+/**
+ * Whether the directory is a root of a format that we know; false when it is as good as empty.
+ *
+ * @throws NodeError `ROOT_NOT_OURS`, `FORMAT_TOO_NEW`, `STORE_CORRUPT`
+ */
+async function isOurs(context: LayoutContext, dir: string): Promise<boolean> {
   const entries = await listRoot(context, dir);
   if (!entries.some((entry) => entry.name === FORMAT_FILE)) {
     // What a crash in the first opening may have left counts as nothing.
@@ -93,8 +109,7 @@ async function checkFormat(context: LayoutContext, dir: string): Promise<void> {
     if (other) {
       throw notOurs(dir, `it holds ${JSON.stringify(other.name)} and no ${FORMAT_FILE}`);
     }
-    await linkFile(context, join(dir, FORMAT_FILE), encodeDocument({ format: FORMAT }));
-    await context.fs.syncDir(dir);
+    return false;
   }
   const found = await readFormat(context, dir, entries);
   if (found > FORMAT) {
@@ -104,6 +119,7 @@ async function checkFormat(context: LayoutContext, dir: string): Promise<void> {
       { metadata: { found: String(found), supported: String(FORMAT) } },
     );
   }
+  return true;
 }
 
 async function readFormat(context: LayoutContext, dir: string, entries: readonly Entry[]): Promise<number> {
@@ -127,18 +143,17 @@ async function listRoot(context: LayoutContext, dir: string): Promise<readonly E
 }
 
 /** Makes what every root has. Only the holder of the lock comes here. */
-async function prepare(context: LayoutContext, dir: string): Promise<void> {
-  if (((await context.fs.stat(dir)).mode & 0o077) !== 0) {
-    context.logger.warn("closing the root to others", { dir });
-    await context.fs.setMode(dir, 0o700);
-  }
+async function prepare(context: LayoutContext, dir: string, undo: AsyncDisposableStack): Promise<void> {
   for (const name of DIRECTORIES) {
     const path = join(dir, name);
-    const made = await makeDirectories(context, path);
-    if (made === undefined && (await context.fs.stat(path)).kind !== "directory") {
+    if (!(await makeUndoably(context, path, undo)) && (await context.fs.stat(path)).kind !== "directory") {
       await quarantine(context, dir, path);
       await makeDirectories(context, path);
     }
+  }
+  if (((await context.fs.stat(dir)).mode & 0o077) !== 0) {
+    context.logger.warn("closing the root to others", { dir });
+    await context.fs.setMode(dir, 0o700);
   }
 }
 

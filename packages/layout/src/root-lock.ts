@@ -5,7 +5,12 @@ import type { LayoutContext } from "./context.ts";
 import { encodeDocument, readDocument } from "./document.ts";
 import { lockDocument } from "./documents.ts";
 import { lockName, parseLockName } from "./paths.ts";
-import { linkFile } from "./write-atomic.ts";
+import { linkFile, unlinkIfThere } from "./write-atomic.ts";
+
+interface LockOptions {
+  readonly self: ProcessIdentity;
+  readonly isAlive: (process: ProcessIdentity) => boolean;
+}
 
 type LockDocument = v.InferOutput<typeof lockDocument>;
 
@@ -16,8 +21,9 @@ type LockDocument = v.InferOutput<typeof lockDocument>;
  * Whoever wants the lock links `lock-<n+1>` with link(2), which creates it whole or not at all. A file is never
  * rewritten. Invariants and the races that they settle:
  *
- * 1. *The highest generation is never deleted*, and only a holder deletes, in ascending order, what is lower than its
- *    own. So the highest generation never goes down, and a name that was once superseded is never the highest again.
+ * 1. *The highest generation is never deleted* in a root that was ever opened, and only a holder deletes, in ascending
+ *    order, what is lower than its own. So the highest generation never goes down, and a name that was once superseded
+ *    is never the highest again. `lock-0` names nobody and is what the first holder succeeds.
  * 2. Two see the same stale `lock-<n>`: link(2) gives `lock-<n+1>` to one of them. The other looks again, finds a living
  *    holder and is refused.
  * 3. One saw `lock-<n>` stale and slept; meanwhile others went on to `lock-<n+3>` and deleted the lower ones, so that
@@ -51,15 +57,14 @@ export class RootLock implements AsyncDisposable {
    * @throws NodeError `ROOT_LOCKED` with the metadata `pid` while another process holds it, `STORE_CORRUPT` when the
    *   highest generation cannot be read. Nothing has changed on disk then.
    */
-  static async acquire(
-    context: LayoutContext,
-    root: string,
-    o: { self: ProcessIdentity; isAlive: (process: ProcessIdentity) => boolean },
-  ): Promise<RootLock> {
+  static async acquire(context: LayoutContext, root: string, o: LockOptions): Promise<RootLock> {
+    await using undo = new AsyncDisposableStack();
     for (;;) {
       const highest = await highestGeneration(context, root);
       if (highest === undefined) {
-        await linkLock(context, root, 0, undefined);
+        if (await linkLock(context, root, 0, undefined)) {
+          undo.defer(() => removeLock(context, root, 0));
+        }
         continue;
       }
       const seen = await readLock(context, root, highest);
@@ -81,10 +86,11 @@ export class RootLock implements AsyncDisposable {
       }
       const lock = new RootLock(context, root, highest + 1);
       if (await lock.#succeeds(seen)) {
+        undo.move();
         await lock.#removeLower();
         return lock;
       }
-      await context.bestEffort("removing a late lock", () => context.fs.unlink(join(root, lockName(highest + 1))));
+      await removeLock(context, root, highest + 1);
     }
   }
 
@@ -97,6 +103,18 @@ export class RootLock implements AsyncDisposable {
     await this.#context.bestEffort("releasing the root", async () => {
       await linkLock(this.#context, this.#root, this.#generation + 1, undefined);
     });
+  }
+
+  /**
+   * Releases after an opening that failed. A root that is new gets rid of its lock, so that nothing of it stays: whoever
+   * saw it finds no predecessor by (3) and begins again.
+   */
+  async withdraw(o: { isNew: boolean }): Promise<void> {
+    if (!o.isNew) {
+      return await this[Symbol.asyncDispose]();
+    }
+    this.#released = true;
+    await removeLock(this.#context, this.#root, this.#generation);
   }
 
   async #succeeds(predecessor: LockDocument): Promise<boolean> {
@@ -113,15 +131,19 @@ export class RootLock implements AsyncDisposable {
   }
 
   async #removeLower(): Promise<void> {
-    const { fs } = this.#context;
     await this.#context.bestEffort("removing old locks", async () => {
       for (const generation of await generations(this.#context, this.#root)) {
         if (generation < this.#generation) {
-          await fs.unlink(join(this.#root, lockName(generation)));
+          await unlinkIfThere(this.#context, join(this.#root, lockName(generation)));
         }
       }
     });
   }
+}
+
+async function removeLock(context: LayoutContext, root: string, generation: number): Promise<void> {
+  const file = join(root, lockName(generation));
+  await context.bestEffort(`removing ${file}`, () => unlinkIfThere(context, file));
 }
 
 /** The generations that exist, ascending. */

@@ -35,17 +35,26 @@ export class StagedTree implements AsyncDisposable {
     await this.#mkdir(join(this.dir, path));
   }
 
-  /** Writes a file. */
-  async file(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
-    const file = await this.#context.fs.createFile(join(this.dir, path), mode);
-    let written = false;
+  /** Makes a directory in which nothing is put: that it is there is its parent's to keep, and costs no sync of its own. */
+  async emptyDirectory(path: string): Promise<void> {
+    await this.#context.fs.mkdir(join(this.dir, path), DIRECTORY_MODE);
+  }
+
+  /**
+   * Writes a file.
+   *
+   * @param mode - 0600 unless given; holds whatever the umask
+   */
+  async file(path: string, bytes: Uint8Array, mode?: number): Promise<void> {
+    const file = await this.#context.fs.createFile(join(this.dir, path), 0o600);
     try {
       await file.write(bytes);
-      written = true;
-    } finally {
-      if (!written) {
-        await file.close();
+      if (mode !== undefined) {
+        await file.setMode(mode);
       }
+    } catch (error) {
+      await file.close();
+      throw error;
     }
     this.#later(file.sync().finally(() => file.close()));
   }
@@ -59,9 +68,9 @@ export class StagedTree implements AsyncDisposable {
     await this.#context.fs.link(existing, join(this.dir, path));
   }
 
-  /** Makes everything durable that was built so far. */
+  /** Makes everything durable that was built. Nothing is added afterwards. */
   async sync(): Promise<void> {
-    for (const dir of this.#directories.toReversed()) {
+    for (const dir of this.#directories.splice(0).reverse()) {
       this.#later(this.#context.fs.syncDir(dir));
     }
     const failed = (await Promise.allSettled(this.#syncs)).find((result) => result.status === "rejected");
