@@ -17,6 +17,7 @@ const checks = [
   command("format and lint: biome", root, "biome", ["ci", "--error-on-warnings", "."]),
   command("protos: buf lint", proto, "buf", ["lint"]),
   command("protos: buf format", proto, "buf", ["format", "-d", "--exit-code"]),
+  command("protos: buf breaking", proto, "buf", ["breaking", "--against", "baseline.binpb"]),
   command("types: tsc", root, "tsc", ["-p", "tsconfig.json"]),
   command("workspace: import directions, exports, READMEs", root, "node", ["tools/check/workspace.ts"]),
   command("unused files, exports and dependencies: knip", root, "knip", ["--no-progress", "--no-config-hints"]),

@@ -1,4 +1,4 @@
-import { cp, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Check } from "./check.ts";
 import { findingsOf } from "./command.ts";
@@ -17,7 +17,10 @@ export function packageChecks(root: string, scratch: string): Check[] {
       name: `package ${pkg.manifest.name}: publint, are the types wrong`,
       run: () => checkTarball(root, scratch, pkg),
     })),
-    { name: "packages as a consumer has them: types, imports", run: () => checkConsumer(root, scratch, packages) },
+    {
+      name: "packages as a consumer has them: types, imports, the READMEs' examples",
+      run: () => checkConsumer(root, scratch, packages),
+    },
   ];
 }
 
@@ -48,6 +51,7 @@ async function checkConsumer(root: string, scratch: string, packages: readonly W
     }
   }
   await symlink(await realpath(join(root, "node_modules/@types")), join(modules, "@types"));
+  await writeExamples(root, consumer, packages);
   const source = specifiers.map((specifier, i) => `import * as entry${i} from "${specifier}";`);
   source.push(`export const entries = [${specifiers.map((_, i) => `Object.keys(entry${i})`).join(", ")}];`);
   await writeFile(join(consumer, "consumer.mts"), `${source.join("\n")}\n`);
@@ -56,6 +60,16 @@ async function checkConsumer(root: string, scratch: string, packages: readonly W
     (await findingsOf(consumer, "tsc", ["-p", "tsconfig.json"])) ||
     (await findingsOf(consumer, "node", ["consumer.mts"]))
   );
+}
+
+/** Writes each example of a README as a module of its own, to be compiled. */
+async function writeExamples(root: string, consumer: string, packages: readonly WorkspacePackage[]): Promise<void> {
+  for (const pkg of packages) {
+    const readme = await readFile(join(root, pkg.dir, "README.md"), "utf8").catch(() => "");
+    for (const [i, example] of [...readme.matchAll(/^```ts\n(.*?)^```/gms)].entries()) {
+      await writeFile(join(consumer, `readme-${pkg.name}-${i}.mts`), `export {};\n${example[1]}`);
+    }
+  }
 }
 
 /** Gives a package its dependencies of others, and no more, from where the workspace has them. */
