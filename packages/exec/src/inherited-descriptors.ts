@@ -11,6 +11,9 @@ const O_CLOEXEC = 0o2000000;
  * A descriptor that is kept is inherited by children that are started while it is open.
  */
 export function closeInheritedDescriptors(options: { readonly keep?: ReadonlySet<number> } = {}): readonly number[] {
+  // With NODE_EXTRA_CA_CERTS Node reads that file in a thread while the program begins, from a descriptor that looks
+  // inherited. To close it would break that, and close somebody else's when the thread does. This waits for the thread.
+  process.getBuiltinModule("node:tls").getCACertificates("extra");
   const closed: number[] = [];
   for (const name of readdirSync("/proc/self/fd")) {
     const fd = Number(name);

@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { isErrno } from "@nodemanager/core";
 
 /** The most lines, and the most bytes, that {@link lastLines} gives. */
 export const LAST_LINES = 10;
@@ -29,11 +28,8 @@ async function tail(path: string, from: number): Promise<string> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error)) {
-      return "";
-    }
-    throw error;
+  } catch {
+    return "";
   }
   try {
     const stat = await file.stat();

@@ -10,7 +10,7 @@ import {
 } from "./handshake.ts";
 
 /** How long after an end of file the exit may be reported: a process with much memory takes a while to die. */
-const SILENCE_MS = 1000;
+const SILENCE_MS = 300;
 
 /**
  * The parent's end of a child's status descriptor. It is closed as soon as the outcome is decided, so that a child that
