@@ -192,8 +192,9 @@ export class InstanceClaims {
     if (ending.suspension) {
       await replaceFile(this.#context, join(dir, SUSPENDED), encodeDocument(ending.suspension));
     }
-    await unlinkIfThere(this.#context, join(dir, READY));
     await this.#context.fs.unlink(join(dir, claim));
+    // Without its claim it means nothing any more; before, it would be missed.
+    await this.#context.bestEffort("removing a ready document", () => unlinkIfThere(this.#context, join(dir, READY)));
     await this.#context.fs.syncDir(dir);
   }
 

@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Clock,
+  decodeEnvelope,
+  type Envelope,
+  type InstallationName,
+  type InstanceName,
+  type ProcessIdentity,
+  parseTitle,
+} from "@nodemanager/core";
+import { type FsOps, type InstallationRecord, type Launch, openRoot, type Root } from "@nodemanager/layout";
+import { FakeClock } from "@nodemanager/testing";
+import { RecordingFs } from "./recording-fs.ts";
+
+/** Ourselves, as far as a lock is concerned. */
+export const SELF: ProcessIdentity = { pid: 4711, startTicks: 42, bootId: "boot" };
+export const BINARY = new TextEncoder().encode("#!/bin/sh\nexit 0\n");
+export const SHA256: string = createHash("sha256").update(BINARY).digest("hex");
+export const TITLE = parseTitle("redis");
+
+export function envelope(title: string = TITLE): Envelope {
+  return decodeEnvelope({ title, version: "1.2.3", binary: { sha256: SHA256, sizeBytes: BINARY.length } }, "a test");
+}
+
+export function launch(attempt = "one"): Launch {
+  return {
+    attempt,
+    process: { pid: 99, startTicks: 7, bootId: "boot" },
+    startedAt: new Date("2026-11-22T10:00:00Z"),
+    lifeline: true,
+  };
+}
+
+/** Opens a root as a process that finds every earlier holder dead. */
+export async function open(dir: string, o: { fs?: FsOps; clock?: Clock } = {}): Promise<Root> {
+  return await openRoot(dir, {
+    self: SELF,
+    isAlive: () => false,
+    clock: new FakeClock(),
+    fs: new RecordingFs(),
+    ...o,
+  });
+}
+
+export async function putBinary(root: Root): Promise<void> {
+  await using writer = await root.blobs.begin({ sha256: SHA256, sizeBytes: BINARY.length });
+  await writer.write(BINARY);
+  await writer.commit();
+}
+
+export async function install(root: Root, o: { title?: string; requestId?: string } = {}): Promise<InstallationRecord> {
+  if ((await root.blobs.size(SHA256)) === undefined) {
+    await putBinary(root);
+  }
+  const title = parseTitle(o.title ?? TITLE);
+  return await root.installations.install({
+    title,
+    envelope: envelope(title),
+    origin: "file:/repository/redis",
+    env: { LEVEL: "1" },
+    args: ["--port", "6379"],
+    binary: SHA256,
+    requestId: o.requestId,
+  });
+}
+
+export async function createInstance(root: Root, installation?: InstallationName): Promise<InstanceName> {
+  return (await root.instances.create(installation ?? (await install(root)).name)).name;
+}
+
+/** An instance that runs. */
+export async function runInstance(root: Root, instance?: InstanceName): Promise<InstanceName> {
+  const name = instance ?? (await createInstance(root));
+  await root.instances.claimLaunch(name, launch());
+  await root.instances.markReady(name, { attempt: "one", appCycleAddress: "unix:/run/a.sock" });
+  return name;
+}
+
+/** Every path below a directory but its locks, with what a link holds. */
+export function paths(dir: string, below = ""): string[] {
+  return readdirSync(join(dir, below))
+    .filter((name) => below !== "" || !name.startsWith("lock-"))
+    .sort()
+    .flatMap((name) => {
+      const path = join(below, name);
+      const stat = lstatSync(join(dir, path));
+      if (stat.isDirectory()) {
+        return [`${path}/`, ...paths(dir, path)];
+      }
+      return [stat.isSymbolicLink() ? `${path} -> ${readlinkSync(join(dir, path))}` : path];
+    });
+}
+
+/** Everything that a root says, for comparison. */
+export async function view(root: Root, currentLink?: string): Promise<unknown> {
+  const installations = [];
+  for await (const installation of root.installations.list()) {
+    const instances = [];
+    if (installation.kind === "installation") {
+      for await (const instance of root.instances.list(installation.name, { stopped: true })) {
+        // What is remembered of the last process counts once the state says that it is over.
+        const over = instance.kind === "instance" && ["suspended", "stopped"].includes(instance.state);
+        instances.push(over ? instance : { ...instance, lastExit: undefined });
+      }
+    }
+    installations.push({ ...installation, instances });
+  }
+  const uninstalled = await Array.fromAsync(root.installations.uninstalled());
+  const workspaces = await Array.fromAsync(root.manager.list());
+  const current = currentLink === undefined ? undefined : await root.manager.current(currentLink);
+  return { installations, uninstalled, workspaces, current, blob: await root.blobs.size(SHA256) };
+}
