@@ -14,7 +14,7 @@ await rm(scratch, { recursive: true, force: true });
 await mkdir(scratch, { recursive: true });
 
 const checks = [
-  command("format and lint: biome", root, "biome", ["ci", "--error-on-warnings", "."]),
+  command("format and lint: biome", root, "biome", ["ci", "--error-on-warnings", "--colors=off", "."]),
   command("protos: buf lint", proto, "buf", ["lint"]),
   command("protos: buf format", proto, "buf", ["format", "-d", "--exit-code"]),
   command("protos: buf breaking", proto, "buf", ["breaking", "--against", "baseline.binpb"]),

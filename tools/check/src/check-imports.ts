@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { DIRECTIONS, ENTRY_DIRECTIONS, TEST_PACKAGE } from "./directions.ts";
-import { reachableFrom, sourceOfEntry } from "./entries.ts";
+import { reachableFrom, sourceOf, sourceOfEntry } from "./entries.ts";
 import type { Import } from "./imports.ts";
 import { type Manifest, SCOPE, type SourceFile, type WorkspacePackage } from "./read-workspace.ts";
 import type { Violation } from "./violation.ts";
@@ -50,20 +50,29 @@ function isAllowed(target: string, isType: boolean, allowed: readonly string[]):
   });
 }
 
-/** A file stays within its folder, and names files as they are. */
-function checkRelative(pkg: WorkspacePackage, source: SourceFile, folder: string): Violation[] {
+/** Source stays within its folder; tests import what is public by its name; files are named as they are. */
+function checkRelative(pkg: WorkspacePackage, source: SourceFile, folder: "src" | "test"): Violation[] {
   const violations: Violation[] = [];
   for (const { specifier, line } of source.imports.filter(({ specifier }) => specifier.startsWith("."))) {
     const target = posix.normalize(posix.join(posix.dirname(source.file), specifier));
-    if (!target.startsWith(`${pkg.dir}/${folder}/`)) {
-      const advice = folder === "test" ? "tests import packages by their names" : "import the package by its name";
-      violations.push({ file: source.file, line, message: `${specifier} is outside ${folder}: ${advice}` });
+    const isInside =
+      target.startsWith(`${pkg.dir}/${folder}/`) ||
+      target === `${pkg.dir}/package.json` ||
+      (folder === "test" && target.startsWith(`${pkg.dir}/src/`) && !isEntry(pkg, target));
+    if (!isInside) {
+      violations.push({ file: source.file, line, message: `${specifier} is to be imported by its package's name` });
     }
     if (!/\.(?:ts|mts|mjs|json)$/.test(specifier)) {
       violations.push({ file: source.file, line, message: `${specifier} lacks the file's extension` });
     }
   }
   return violations;
+}
+
+function isEntry(pkg: WorkspacePackage, file: string): boolean {
+  return Object.values(pkg.manifest.exports ?? {}).some(
+    (target) => posix.join(pkg.dir, sourceOf(target) ?? "") === file,
+  );
 }
 
 /** What is imported is declared, and what is declared is in the direction. */

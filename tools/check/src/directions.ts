@@ -30,7 +30,7 @@ export const ENTRY_DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
 export const TEST_PACKAGE = "testing";
 
 /** Whose files run in a process that is theirs to read and end: programs, tests, and what runs inside an application. */
-export const OWNERS_OF_PROCESS: readonly string[] = ["noded", "nmctl", "testing", "exec/child"];
+export const OWNERS_OF_PROCESS: readonly string[] = ["noded", "nmctl", "testing", "app", "exec/child"];
 
 /** Who sends signals. */
 export const OWNERS_OF_SIGNALS: readonly string[] = ["exec", "testing"];

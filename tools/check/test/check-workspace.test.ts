@@ -87,6 +87,9 @@ describe("directions", () => {
       '/**\n * import { x } from "@nodemanager/exec";\n */\n// import "@nodemanager/exec";',
     ],
     ["packages/core/test/x.test.ts", 'import { x } from "@nodemanager/core";'],
+    ["packages/core/test/x.test.ts", 'import { x } from "../src/internal.ts";'],
+    ["apps/noded/test/x.test.ts", 'import { x } from "../src/main.ts";'],
+    ["apps/noded/src/version.ts", 'import manifest from "../package.json";'],
   ])("%s may: %s", async (file, text) => {
     expect(await check({ [file]: text })).toEqual([]);
   });
@@ -135,9 +138,10 @@ describe("directions", () => {
   });
 
   test.each([
-    ["packages/core/src/index.ts", "../../exec/src/index.ts", "is outside src"],
-    ["packages/core/src/index.ts", "../test/x.ts", "is outside src"],
-    ["packages/core/test/x.test.ts", "../src/index.ts", "tests import packages by their names"],
+    ["packages/core/src/index.ts", "../../exec/src/index.ts", "by its package's name"],
+    ["packages/core/src/index.ts", "../test/x.ts", "by its package's name"],
+    ["packages/core/test/x.test.ts", "../src/index.ts", "by its package's name"],
+    ["packages/core/test/x.test.ts", "../../exec/src/adopt.ts", "by its package's name"],
     ["packages/core/src/index.ts", "./names", "lacks the file's extension"],
     ["packages/core/src/index.ts", "./names.js", "lacks the file's extension"],
   ])("%s may not import %s", async (file, specifier, expected) => {
