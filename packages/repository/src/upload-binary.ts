@@ -41,7 +41,7 @@ export async function uploadBinary(options: UploadBinaryOptions): Promise<void> 
       return;
     } catch (error) {
       if (!upload.mayStartOver(error)) {
-        await retry.after(error, upload.sentBytes);
+        await retry.after(error, upload.gainedBytes);
       }
     }
   }
@@ -51,6 +51,7 @@ export async function uploadBinary(options: UploadBinaryOptions): Promise<void> 
 class Upload {
   readonly #options: UploadBinaryOptions & { readonly tuning: TransferTuning; readonly clock: Clock };
   #offset = 0;
+  #gainedBytes = 0;
   #sentBytes = 0;
   #startOver = false;
 
@@ -58,19 +59,22 @@ class Upload {
     this.#options = options;
   }
 
-  /** By the last attempt. Some of it may not have arrived. */
-  get sentBytes(): number {
-    return this.#sentBytes;
+  /** How much more had arrived when the last attempt began than when the one before did. What was sent may be lost. */
+  get gainedBytes(): number {
+    return this.#gainedBytes;
   }
 
   async attempt(): Promise<void> {
     const { to, ref, tuning, clock, signal, onProgress } = this.#options;
+    this.#gainedBytes = 0;
     const { binary, receivedBytes } = await this.#stat();
     if (binary?.sizeBytes === ref.sizeBytes) {
       onProgress?.(ref.sizeBytes, ref.sizeBytes);
       return;
     }
+    const before = this.#offset;
     this.#offset = this.#startOver ? 0 : Math.min(receivedBytes, ref.sizeBytes);
+    this.#gainedBytes = this.#offset - before;
     using watch = new StallWatch({ tuning, clock, what: `uploading binary ${shortDigest(ref.sha256)}`, signal });
     await to.upload(ref, this.#send(watch), { offset: this.#offset, signal: watch.signal });
   }
@@ -105,5 +109,7 @@ class Upload {
       this.#sentBytes += chunk.length;
       onProgress?.(this.#offset + this.#sentBytes, ref.sizeBytes);
     }
+    // For the answer. A repository syncs while it receives, so that little is left to do now.
+    watch.waiting();
   }
 }

@@ -11,6 +11,9 @@ import type { RepositoryDir } from "./repository-dir.ts";
 // Whoever paused for longer looks whether his file was taken before he writes again.
 const LOOKS_AFTER_MS = IDLE_AFTER_MS / 2;
 
+// While the next bytes come: the last sync, for which the publisher waits, then has little left to do.
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+
 /**
  * A binary that is being uploaded.
  *
@@ -27,6 +30,8 @@ export class IncomingBinary implements AsyncDisposable {
   #written = 0;
   #wroteAtMs = performance.now();
   #settled = false;
+  #syncing = Promise.resolve();
+  #syncedBytes = 0;
 
   private constructor(dir: RepositoryDir, ref: BinaryRef, handle: FileHandle, path: string) {
     this.#dir = dir;
@@ -76,6 +81,13 @@ export class IncomingBinary implements AsyncDisposable {
       this.#written += bytesWritten;
     }
     this.#wroteAtMs = performance.now();
+    if (this.#written - this.#syncedBytes >= SYNC_EVERY_BYTES) {
+      await this.#syncing;
+      this.#syncedBytes = this.#written;
+      this.#syncing = this.#handle.datasync();
+      // A failure is reported by whoever waits for it next.
+      this.#syncing.catch(() => {});
+    }
   }
 
   /**
@@ -94,6 +106,7 @@ export class IncomingBinary implements AsyncDisposable {
       throw digestMismatch(this.#ref, actual);
     }
     await this.#checkOwned();
+    await this.#syncing;
     await this.#handle.chmod(0o444);
     await this.#handle.sync();
     await rename(this.#path, join(this.#dir.blobs, this.#ref.sha256));
@@ -105,6 +118,7 @@ export class IncomingBinary implements AsyncDisposable {
 
   /** Keeps what has arrived for the next upload, unless it was committed or something longer is kept already. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#syncing.catch(() => {});
     await this.#handle.close();
     if (this.#settled) {
       return;
