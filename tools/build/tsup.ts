@@ -18,13 +18,23 @@ export function library(entry: readonly string[]): Config {
   return defineConfig({ ...common, entry: [...entry], sourcemap: true });
 }
 
-/** A program: one file that needs nothing but Node beside it. */
-export function program(entry: readonly string[]): Config {
+/**
+ * A program that needs nothing but Node: one file, or, with `splitting`, a file for each part that is loaded when it is
+ * first used.
+ */
+export function program(entry: readonly string[], { splitting }: { readonly splitting: boolean }): Config {
   return defineConfig({
     ...common,
     entry: [...entry],
     noExternal: [/.*/],
-    splitting: true,
+    splitting,
+    // White space is held in memory as long as the program runs, and any character beyond ASCII doubles that. Names stay,
+    // for those who read a stack trace.
+    esbuildOptions(options) {
+      options.minifyWhitespace = true;
+      options.minifySyntax = true;
+      options.charset = "ascii";
+    },
     banner: {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     },

@@ -1,4 +1,3 @@
-import { request } from "node:http";
 import { connect } from "node:net";
 import type { Clock } from "@nodemanager/core";
 
@@ -39,6 +38,9 @@ export async function acceptsTcp(host: string, port: number, signal: AbortSignal
 
 /** Whether a GET is answered with a status from 200 to 399. Redirects are not followed. */
 export async function answersHttp(url: string, signal: AbortSignal): Promise<boolean> {
+  // Not imported: an import of node:http loads all that it offers, WebSocket among it, and costs a manager that never
+  // asks this 16 MB.
+  const { request } = process.getBuiltinModule("node:http");
   return await new Promise<boolean>((resolve) => {
     const call = request(url, { agent: false, signal, headers: { connection: "close" } }, (response) => {
       const status = response.statusCode ?? 0;
