@@ -48,6 +48,11 @@ installOnce("the project's pnpm", join(toolchain, "package-lock.json"), toolchai
 installOnce("the project's Node and packages", join(root, "pnpm-lock.yaml"), root, () =>
   run("pnpm", ["install", "--frozen-lockfile", "--reporter=append-only", "--config.confirm-modules-purge=false"]),
 );
+// From here on tools keep their notes in the clone, and not in the home of whoever runs this.
+for (const kind of ["CACHE", "CONFIG", "DATA", "STATE"]) {
+  env[`XDG_${kind}_HOME`] = join(root, ".cache/xdg", kind.toLowerCase());
+}
+env.NODE_DISABLE_COMPILE_CACHE = "1";
 say("building");
 run("turbo", ["run", "build", "--output-logs=errors-only", "--log-order=grouped"]);
 
