@@ -1,3 +1,3 @@
 import { program } from "../../tools/build/tsup.ts";
 
-export default program(["src/main.ts"]);
+export default program(["src/main.ts"], { splitting: true });

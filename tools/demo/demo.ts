@@ -27,7 +27,7 @@ await nmctl("describe");
 
 say("A workstation: a repository, and two programs published to it");
 const repository = await stage.startRepository();
-const node = process.execPath;
+const node = join(clone, `node_modules/node-linux-${process.arch}/bin/node`);
 const page = (
   await nmctl(
     "publish",
