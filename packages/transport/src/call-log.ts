@@ -29,7 +29,7 @@ export function callLog(logger: Logger): ServerMiddleware {
       context.trailer.set(DETAILS_TRAILER, status.details);
       throw new ServerError(status.code, status.message);
     } finally {
-      const fields = { op: call.method.path, ...outcome, durationMs: since(startedMs), peer: context.peer };
+      const fields = { op: call.method.path, ...outcome, durationMs: since(startedMs), peer: peerOf(context) };
       // Health checks come every few seconds and say nothing.
       if (call.method.path.startsWith("/grpc.")) {
         logger.debug("rpc", fields);
@@ -49,4 +49,9 @@ function ofCaller(thrown: unknown, context: CallContext): NodeError | undefined 
 
 function since(startedMs: number): number {
   return Math.round((performance.now() - startedMs) * 1000) / 1000;
+}
+
+/** grpc-js knows no peer of a unix socket. */
+function peerOf({ peer }: CallContext): string {
+  return peer === "unknown" ? "unix" : peer;
 }

@@ -1,5 +1,5 @@
 import { chmod } from "node:fs/promises";
-import { ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { type Logger, NodeError, silentLogger } from "@nodemanager/core";
 import { HealthDefinition, ServerReflectionDefinition, ServerReflectionV1AlphaDefinition } from "@nodemanager/proto";
 import { type CompatServiceDefinition, createServer, type Server, type ServiceImplementation } from "nice-grpc";
@@ -74,6 +74,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { listen, tls, requireTlsOnTcp = true, logger = silentLogger } = options;
   checkListen(listen, { hasTls: tls !== undefined, requireTlsOnTcp });
   const credentials = tls ? serverCredentials(tls) : undefined;
+  // It writes to stderr what it also throws, and stderr is for records.
+  setLogVerbosity(logVerbosity.NONE);
   const services = collectServices(options);
   const running: Server[] = [];
   const close = async (graceMs: number): Promise<void> => {

@@ -1,7 +1,9 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 import type { Address } from "./address.ts";
+import { receiveDeadline } from "./receive-deadline.ts";
 
 const KIB = 1024;
+const RECEIVE_DEADLINE_MS = 5000;
 
 /**
  * The settings of grpc-js that we serve with. Its own defaults let one connection make the server hold more than 1 GB:
@@ -17,7 +19,10 @@ export function serverOptions(address: Address, o: { readonly maxMessageBytes?: 
     // Finds peers that went away without a word, and ends connections that nobody used for a while.
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
-    ...(address.kind === "tcp" && { "grpc.max_connection_idle_ms": 300_000 }),
+    ...(address.kind === "tcp" && {
+      "grpc.max_connection_idle_ms": 300_000,
+      interceptors: [receiveDeadline(RECEIVE_DEADLINE_MS)],
+    }),
     // "grpc.enable_channelz" stays on: without it grpc-js 1.14 knows no sessions, and forceShutdown() ends none.
   };
 }
