@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** A living process that belongs to an instance below some root. */
+export interface Counted {
+  readonly pid: number;
+  /** Which launch it belongs to; empty for one that hides its environment. */
+  readonly launchId: string;
+  /** The instance's name; empty for one that hides its environment. */
+  readonly instance: string;
+  readonly command: string;
+}
+
+/**
+ * Every living process of an instance below a root: told by what its environment says of its logs or, should it have
+ * thrown that away, by a working directory below the root. Zombies have neither.
+ */
+export function census(root: string): readonly Counted[] {
+  return pids().flatMap((pid) => {
+    const environment = environmentOf(pid);
+    const isOurs = environment.get("NODED_LOGS_DIR")?.startsWith(`${root}/`) ?? false;
+    if (!isOurs && !workingDirOf(pid).startsWith(`${root}/`)) {
+      return [];
+    }
+    return [
+      {
+        pid,
+        launchId: environment.get("NODED_LAUNCH_ID") ?? "",
+        instance: environment.get("NODED_INSTANCE") ?? "",
+        command: commandOf(pid),
+      },
+    ];
+  });
+}
+
+/** Every living process whose command line or working directory mentions a directory. */
+export function processesAt(dir: string): readonly string[] {
+  return pids()
+    .filter((pid) => pid !== process.pid)
+    .map((pid) => `${pid} ${commandOf(pid)} in ${workingDirOf(pid)}`)
+    .filter((line) => line.includes(dir));
+}
+
+/** The control groups that exist, by the part of their path below the mount. */
+export function controlGroups(namePart: string): readonly string[] {
+  try {
+    return readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name.includes(namePart))
+      .map((entry) => `${entry.parentPath}/${entry.name}`);
+  } catch {
+    return [];
+  }
+}
+
+function pids(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function environmentOf(pid: number): Map<string, string> {
+  const assignments = readOr(`/proc/${pid}/environ`).split("\0");
+  return new Map(
+    assignments.map((text) => {
+      const at = text.indexOf("=");
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
+function commandOf(pid: number): string {
+  return readOr(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
+}
+
+function workingDirOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}
+
+/** A process may end while it is looked at. */
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
