@@ -1,10 +1,10 @@
-import { readdir, stat, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodeError } from "@nodemanager/core";
 import { uploadBinary } from "@nodemanager/repository";
 import { reasonOf } from "@nodemanager/testing";
 import { describe, expect, test, vi } from "vitest";
-import { chunksOf, contentAt, contentOf, refOf } from "./fixture.ts";
+import { arrived, chunksOf, contentAt, contentOf, refOf } from "./fixture.ts";
 import { KINDS } from "./repository-kinds.ts";
 
 const KIB = 1024;
@@ -205,10 +205,3 @@ describe.each(KINDS)("binaries of a $kind repository", ({ make }) => {
     expect((await contentAt(binaries, ref.sha256)).equals(bytes)).toBe(true);
   });
 });
-
-/** How many bytes of uploads under way are on the disk. */
-async function arrived(dir: string): Promise<number> {
-  const names = (await readdir(join(dir, "binaries"))).filter((name) => name.startsWith(".incoming-"));
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(dir, "binaries", name))).size));
-  return sizes.reduce((sum, size) => sum + size, 0);
-}

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type BinaryRef, decodeEnvelope, type Envelope } from "@nodemanager/core";
 import type { BinaryRepository, BlobSink, Repository } from "@nodemanager/repository";
 
@@ -67,4 +69,11 @@ export async function offer(
   const envelope = envelopeOf(version, ref);
   await to.applications.put(application, { profiles, envelope });
   return envelope;
+}
+
+/** How many bytes of uploads under way are on the disk. */
+export async function arrived(dir: string): Promise<number> {
+  const names = (await readdir(join(dir, "binaries"))).filter((name) => name.startsWith(".incoming-"));
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(dir, "binaries", name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -1,4 +1,5 @@
 export { CertificateAuthority, type CertificateFiles } from "./certificate-authority.ts";
 export { FakeClock } from "./fake-clock.ts";
+export { type FlakyProxy, flakyProxy } from "./flaky-proxy.ts";
 export { collect, failureOf, reasonOf } from "./reason.ts";
 export { type TempDir, tempDir } from "./temp-dir.ts";
