@@ -45,7 +45,7 @@ export class Session implements Disposable {
       return client;
     }
     const { openSshTunnel } = await import("./ssh-tunnel.ts");
-    const tunnel = this.#stack.use(await openSshTunnel(target.ssh, this.#io.env, this.#signal));
+    const tunnel = this.#stack.use(await openSshTunnel(target.ssh, this.#io, this.#signal));
     const client = connectNode({ kind: "unix", path: tunnel.socketPath });
     this.#stack.defer(() => client.close());
     return client;

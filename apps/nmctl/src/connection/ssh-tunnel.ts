@@ -4,7 +4,10 @@ import { lstat, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { abortable, isErrno, NodeError } from "@nodemanager/core";
+import type { Io } from "../io.ts";
 import type { SshTarget } from "./ssh-target.ts";
+
+const LAST_WORDS_MS = 200;
 
 /** The user's own ssh, forwarding a socket of this machine to noded's over there. Disposing it ends ssh. */
 export interface SshTunnel extends Disposable {
@@ -19,12 +22,17 @@ export interface SshTunnel extends Disposable {
  */
 export async function openSshTunnel(
   target: SshTarget,
-  env: NodeJS.ProcessEnv,
+  io: Pick<Io, "env" | "stderr">,
   signal: AbortSignal,
 ): Promise<SshTunnel> {
   const dir = await mkdtemp(join(tmpdir(), "nmctl-"));
   const socketPath = join(dir, "sock");
-  const ssh = spawn("ssh", sshArguments(target, socketPath), { env, stdio: ["ignore", "ignore", "inherit"] });
+  const ssh = spawn("ssh", sshArguments(target, socketPath), {
+    env: io.env,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  // Questions it asks at the terminal itself.
+  ssh.stderr.on("data", (chunk) => io.stderr.write(chunk));
   const close = () => {
     process.off("exit", close);
     ssh.kill("SIGTERM");
@@ -32,11 +40,14 @@ export async function openSshTunnel(
   };
   // Also when the second Ctrl-C ends us at once.
   process.once("exit", close);
+  const waiting = new AbortController();
   try {
-    await abortable(Promise.race([failureOf(ssh, target), appearance(dir, socketPath)]), signal);
+    await abortable(Promise.race([failureOf(ssh, target), appearance(dir, socketPath, waiting.signal)]), signal);
   } catch (error) {
     close();
     throw error;
+  } finally {
+    waiting.abort();
   }
   return { socketPath, [Symbol.dispose]: close };
 }
@@ -68,20 +79,22 @@ async function failureOf(ssh: ChildProcess, target: SshTarget): Promise<never> {
         ),
       ),
     );
-    ssh.once("exit", (code, by) =>
-      reject(
-        new NodeError(
-          "NODE_UNAVAILABLE",
-          `ssh to ${target.host} ended ${by === null ? `with status ${code}` : `by ${by}`} before it forwarded ${target.socket}; it may have said why above`,
-        ),
-      ),
-    );
+    ssh.once("exit", (code, by) => {
+      const how = by === null ? `with status ${code}` : `by ${by}`;
+      const error = new NodeError(
+        "NODE_UNAVAILABLE",
+        `ssh to ${target.host} ended ${how} before it forwarded ${target.socket}; it may have said why above`,
+      );
+      // What it said comes first. A master connection that it left behind may hold its stderr for hours.
+      ssh.once("close", () => reject(error));
+      setTimeout(() => reject(error), LAST_WORDS_MS).unref();
+    });
   });
 }
 
 /** Resolves when the socket is in its directory. */
-async function appearance(dir: string, socketPath: string): Promise<void> {
-  const watcher = watch(dir);
+async function appearance(dir: string, socketPath: string, signal: AbortSignal): Promise<void> {
+  const watcher = watch(dir, { signal });
   try {
     await new Promise<void>((resolve, reject) => {
       const look = () => {
