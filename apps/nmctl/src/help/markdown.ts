@@ -45,7 +45,7 @@ function exitTable(spec: CommandSpec | undefined): string {
 }
 
 function escaped(text: string): string {
-  return text.replace(/[*_<>|]/g, "\\$&");
+  return text.replace(/[*<>|]/g, "\\$&");
 }
 
 function capitalised(text: string): string {

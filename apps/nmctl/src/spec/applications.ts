@@ -5,8 +5,9 @@ const operation = {
   group: "applications",
   endless: true,
   mutates: true,
-  exit: BATCH_EXIT,
 } as const;
+
+const batch = { ...operation, exit: BATCH_EXIT } as const;
 
 /** What changes applications. */
 export const applicationCommands: readonly CommandSpec[] = [
@@ -22,7 +23,10 @@ export const applicationCommands: readonly CommandSpec[] = [
     options: [
       { ...env, help: "Set an environment variable of the application; wins over the envelope's." },
       { ...arg, help: "Append an argument to the envelope's. It is the next word, whatever it looks like." },
-      requestId,
+      {
+        ...requestId,
+        help: "Have the effect once under this id: the same command again answers with the first result.",
+      },
     ],
     examples: [
       { command: "nmctl install file:/srv/repository/web", does: "the highest version that fits this node" },
@@ -33,7 +37,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     ],
   },
   {
-    ...operation,
+    ...batch,
     words: ["start"],
     summary: "start a new instance of an installation",
     description: [
@@ -48,7 +52,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     ],
   },
   {
-    ...operation,
+    ...batch,
     words: ["suspend"],
     summary: "end the processes of instances and keep their workspaces",
     description: ["What is suspended stays so until it is resumed, also when the node starts again.", NAMES_TEXT],
@@ -57,7 +61,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl suspend apps", does: "every running instance" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["resume"],
     summary: "run suspended instances again",
     description: ["In the same workspace and with the same version.", NAMES_TEXT],
@@ -66,7 +70,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl resume 'apps/web/**'", does: "every suspended instance of web" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["restart"],
     summary: "suspend and resume instances",
     description: ["With the same version.", NAMES_TEXT],
@@ -75,7 +79,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl restart apps/web --parallel 1", does: "one after the other" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["refresh"],
     summary: "look at objects anew and repair what drifted",
     description: [
@@ -87,7 +91,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl refresh apps", does: "everything" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["stop"],
     summary: "end instances for good",
     description: [
@@ -99,7 +103,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl stop apps/web --deadline 1m", does: "every instance of web, with a minute for each" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["uninstall"],
     summary: "stop all instances of installations and remove them",
     description: [NAMES_TEXT],
@@ -108,7 +112,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl uninstall apps/web", does: "every installation of web" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["update"],
     summary: "move installations, instances or the manager to a newer version",
     description: [
@@ -123,7 +127,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     ],
   },
   {
-    ...operation,
+    ...batch,
     words: ["revert"],
     summary: "move installations, instances or the manager back to the previous version",
     description: ["Mirrors update.", "This version of the node answers NOT_IMPLEMENTED."],
@@ -132,7 +136,7 @@ export const applicationCommands: readonly CommandSpec[] = [
     examples: [{ command: "nmctl revert nm", does: "the manager" }],
   },
   {
-    ...operation,
+    ...batch,
     words: ["update-to"],
     summary: "move an installation to what another origin offers",
     description: ["This version of the node answers NOT_IMPLEMENTED."],
