@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type BinaryRef, isErrno, NodeError } from "@nodemanager/core";
 import { BlobWriter } from "./blob-writer.ts";
 import { INCOMING, type LayoutContext } from "./context.ts";
@@ -113,7 +113,6 @@ export class BlobStore {
   async #clear(place: string): Promise<void> {
     if ((await this.#context.fs.stat(place)).kind !== "file") {
       await quarantine(this.#context, this.#root, place);
-      await this.#context.fs.syncDir(dirname(place));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import {
   type Envelope,
   encodeEnvelope,
@@ -17,7 +17,7 @@ import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument } from "./document.ts";
 import { titleDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { InstallationReader } from "./installation-reader.ts";
+import { InstallationReader, required } from "./installation-reader.ts";
 import {
   appDirName,
   CURRENT,
@@ -84,21 +84,30 @@ export class InstallationStore {
     const args = o.args ?? [];
     await this.#context.attempt(`installing ${o.title}`, async () => {
       await this.#checkBlob(o);
-      await using stage = await StagedTree.begin(this.#context, this.#root);
-      const part = `installation-${name.installation}`;
-      await stage.file("title", encodeDocument({ title: o.title }));
-      await stage.directory(part);
+      const app = dirname(dir);
+      using _ = await this.#applications.acquire(app);
+      // The first one appears together with its application's directory, so that no empty one is ever left.
+      const isFirst = !(await exists(this.#context, app));
+      if (!isFirst) {
+        await this.#checkTitle(app, o.title);
+      }
+      await using stage = await StagedTree.begin(this.#context, dirname(isFirst ? app : dir));
+      if (isFirst) {
+        await stage.file("title", encodeDocument({ title: o.title }));
+        await stage.directory(basename(dir));
+      }
+      const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
       const settings = { title: o.title, requestId: o.requestId, installedAt, env, args };
-      await stage.file(join(part, "settings.json"), encodeDocument(settings));
-      await stage.emptyDirectory(join(part, INSTANCES));
-      await stage.directory(join(part, version));
-      await stage.file(join(part, version, "envelope.json"), encodeDocument(encodeEnvelope(o.envelope)));
-      await stage.file(join(part, version, "origin.json"), encodeDocument({ origin: o.origin }));
-      await stage.hardLink(join(part, version, "bin"), this.#blobs.path(o.binary));
-      await stage.symlink(join(part, CURRENT), version);
-      await stage.sync();
-      using _ = await this.#applications.acquire(dirname(dir));
-      await this.#publish(stage, part, dir, o.title);
+      await stage.file(inStage("settings.json"), encodeDocument(settings));
+      await stage.emptyDirectory(inStage(INSTANCES));
+      await stage.directory(inStage(version));
+      await stage.file(inStage(version, "envelope.json"), encodeDocument(encodeEnvelope(o.envelope)));
+      await stage.file(inStage(version, "origin.json"), encodeDocument({ origin: o.origin }));
+      await stage.hardLink(inStage(version, "bin"), this.#blobs.path(o.binary));
+      await stage.symlink(inStage(CURRENT), version);
+      if (!(await stage.publish(isFirst ? app : dir))) {
+        throw new NodeError("ALREADY_EXISTS", `there is an installation ${formatName(name)} already`);
+      }
     });
     if (o.requestId !== undefined) {
       this.#installedByRequest.set(o.requestId, name);
@@ -273,18 +282,11 @@ export class InstallationStore {
     this.#installedByRequest.clear();
   }
 
-  async #publish(stage: StagedTree, part: string, dir: string, title: Title): Promise<void> {
-    const app = dirname(dir);
-    if (!(await exists(this.#context, app)) && (await stage.publish(app))) {
-      return;
-    }
+  async #checkTitle(app: string, title: Title): Promise<void> {
     const file = join(app, "title");
-    const found = (await readDocument(this.#context.fs, file, titleDocument)).value.title;
+    const found = (await required(file, readDocument(this.#context.fs, file, titleDocument))).value.title;
     if (found !== title) {
       throw corrupt(file, "title", `is ${JSON.stringify(found)}, not ${JSON.stringify(title)}`);
-    }
-    if ((await exists(this.#context, dir)) || !(await stage.publish(dir, { part }))) {
-      throw new NodeError("ALREADY_EXISTS", `there is an installation ${part} of ${title} already`);
     }
   }
 

@@ -76,7 +76,7 @@ export class InstanceStore {
       await stage.symlink(VERSION, pinnedVersionTarget(versionDir.slice(dirname(versionDir).length + 1)));
       // An uninstall that came first must find either no instance or this one, never miss it.
       const confirm = async () => void (await this.#installations.currentVersion(installation));
-      if (!(await stage.publish(dir, { confirm }))) {
+      if (!(await stage.publish(dir, confirm))) {
         throw new NodeError("ALREADY_EXISTS", `there is an instance ${formatName(name)} already`);
       }
       return {

@@ -63,8 +63,8 @@ export async function openRoot(dir: string, o: OpenRootOptions): Promise<Root> {
       undo.defer(() => lock.withdraw({ isNew }));
       if (isNew) {
         undo.defer(() => unlinkIfThere(context, join(root, FORMAT_FILE)));
+        // Durable with the directories that a new root has made beside it.
         await linkFile(context, join(root, FORMAT_FILE), encodeDocument({ format: FORMAT }));
-        await context.fs.syncDir(root);
       }
       // Once more: a newer manager may have had the root until now.
       await isOurs(context, root);

@@ -68,8 +68,7 @@ export class StagedTree implements AsyncDisposable {
     await this.#context.fs.link(existing, join(this.dir, path));
   }
 
-  /** Makes everything durable that was built. Nothing is added afterwards. */
-  async sync(): Promise<void> {
+  async #sync(): Promise<void> {
     for (const dir of this.#directories.splice(0).reverse()) {
       this.#later(this.#context.fs.syncDir(dir));
     }
@@ -80,26 +79,25 @@ export class StagedTree implements AsyncDisposable {
   }
 
   /**
-   * Publishes the tree, or a directory in it.
+   * Publishes the tree.
    *
-   * @param o.part - the directory within the tree that is published; the rest goes when the tree is disposed
-   * @param o.confirm - looks, after the rename, whether it may stay; when it throws, the tree is taken back
+   * @param confirm - looks, after the rename, whether it may stay; when it throws, the tree is taken back
    * @returns false when the place is taken; the tree can be published elsewhere then
    * @throws the errno; nothing stays in its place then, or, when taking it back failed too, the whole tree
    */
-  async publish(place: string, o: { part?: string; confirm?: () => Promise<void> } = {}): Promise<boolean> {
-    await this.sync();
+  async publish(place: string, confirm?: () => Promise<void>): Promise<boolean> {
+    await this.#sync();
     try {
-      await this.#context.fs.rename(o.part === undefined ? this.dir : join(this.dir, o.part), place);
+      await this.#context.fs.rename(this.dir, place);
     } catch (error) {
       if (isErrno(error, "EEXIST", "ENOTEMPTY", "ENOTDIR")) {
         return false;
       }
       throw error;
     }
-    this.#published = o.part === undefined;
+    this.#published = true;
     try {
-      await o.confirm?.();
+      await confirm?.();
       await this.#context.fs.syncDir(dirname(place));
     } catch (error) {
       await this.#context.bestEffort(`taking ${place} back`, () => retire(this.#context, place));

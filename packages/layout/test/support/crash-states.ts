@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { isErrno } from "@nodemanager/core";
 import type { Change } from "./recording-fs.ts";
 
 /**
@@ -20,8 +21,9 @@ import type { Change } from "./recording-fs.ts";
  *   were synced.
  * `cut-early`: the power went; on the disk is what was synced and nothing else.
  *
- * Changes to directories reach the disk in their order (the journals of ext4, xfs and btrfs keep it): syncing a directory
- * makes durable every change up to the last one in it. Bytes of files reach it in no order.
+ * Changes to one directory reach the disk in their order (as the journals of ext4, xfs and btrfs keep it), those to
+ * different directories in any; syncing a directory makes durable what was changed in it and nothing else. Bytes of files
+ * reach the disk in no order.
  */
 export type CrashKind = "killed" | "cut-late" | "cut-early";
 
@@ -41,7 +43,14 @@ export function* crashStates(changes: readonly Change[]): Iterable<CrashState> {
     for (const state of [
       { kind: "killed", after, changes: made },
       { kind: "cut-late", after, changes: withoutUnsynced(made, made) },
-      { kind: "cut-early", after, changes: withoutUnsynced(made.slice(0, forced(made)), made) },
+      {
+        kind: "cut-early",
+        after,
+        changes: withoutUnsynced(
+          made.filter((change, at) => isForced(change, made.slice(at))),
+          made,
+        ),
+      },
     ] as const) {
       const key = state.changes.map((change) => changes.indexOf(change)).join();
       if (!seen.has(key) || after === changes.length) {
@@ -68,66 +77,69 @@ export function replay(changes: readonly Change[], from: string, to: string): vo
     }
   }
   for (const change of changes) {
-    const path = moved(change.path);
-    switch (change.verb) {
-      case "create":
-        writeFileSync(path, Buffer.concat(bytes.get(change.file) ?? []), { flag: "wx", mode: 0o600 });
-        break;
-      case "mkdir":
-        mkdirSync(path, { mode: 0o700 });
-        break;
-      case "chmod":
-        chmodSync(path, change.mode);
-        break;
-      case "fchmod":
-        chmodSync(path, change.mode);
-        break;
-      case "rmdir":
-        rmdirSync(path);
-        break;
-      case "unlink":
-        unlinkSync(path);
-        break;
-      case "remove":
-        rmSync(path, { recursive: true, force: true });
-        break;
-      case "symlink":
-        symlinkSync(change.target, path);
-        break;
-      case "link":
-        linkSync(moved(change.from), path);
-        break;
-      case "rename":
-        renameSync(moved(change.from), path);
-        break;
+    try {
+      again(change, moved, bytes);
+    } catch (error) {
+      // Of a directory that did not reach the disk nothing can be seen, whatever of it did.
+      if (!isErrno(error, "ENOENT")) {
+        throw error;
+      }
     }
   }
 }
 
-/** How many of the changes are durable for certain because a directory was synced. */
-function forced(made: readonly Change[]): number {
-  let durable = 0;
-  made.forEach((sync, at) => {
-    if (sync.verb === "syncDir") {
-      const last = made.slice(0, at).findLastIndex((change) => touches(change, sync.path));
-      durable = Math.max(durable, last + 1);
-    }
-  });
-  return durable;
+function again(change: Change, moved: (path: string) => string, bytes: ReadonlyMap<number, Uint8Array[]>): void {
+  const path = moved(change.path);
+  switch (change.verb) {
+    case "create":
+      writeFileSync(path, Buffer.concat(bytes.get(change.file) ?? []), { flag: "wx", mode: 0o600 });
+      break;
+    case "mkdir":
+      mkdirSync(path, { mode: 0o700 });
+      break;
+    case "chmod":
+    case "fchmod":
+      chmodSync(path, change.mode);
+      break;
+    case "rmdir":
+      rmdirSync(path);
+      break;
+    case "unlink":
+      unlinkSync(path);
+      break;
+    case "remove":
+      rmSync(path, { recursive: true, force: true });
+      break;
+    case "symlink":
+      symlinkSync(change.target, path);
+      break;
+    case "link":
+      linkSync(moved(change.from), path);
+      break;
+    case "rename":
+      renameSync(moved(change.from), path);
+      break;
+  }
 }
 
-function touches(change: Change, dir: string): boolean {
+/** Whether a change to a directory is durable for certain, because the directory was synced later. */
+function isForced(change: Change, later: readonly Change[]): boolean {
+  const dirs = directoriesOf(change);
+  return later.some((sync) => sync.verb === "syncDir" && dirs.includes(sync.path));
+}
+
+function directoriesOf(change: Change): string[] {
   switch (change.verb) {
     case "write":
     case "fsync":
     case "close":
     case "fchmod":
     case "syncDir":
-      return false;
+      return [];
     case "rename":
-      return dirname(change.path) === dir || dirname(change.from) === dir;
+      return [dirname(change.path), dirname(change.from)];
     default:
-      return dirname(change.path) === dir;
+      return [dirname(change.path)];
   }
 }
 

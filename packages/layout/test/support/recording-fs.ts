@@ -106,8 +106,12 @@ export function errno(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
 
-/** A guard that fails the n-th verb, counted from 1, with an errno; `seen` counts. */
-export function failAt(n: number, code: string): { guard: Guard; seen: () => number; arm: () => void } {
+/** A guard that fails the n-th verb, counted from 1 and among the given ones, with an errno; `seen` counts. */
+export function failAt(
+  n: number,
+  code: string,
+  verbs?: readonly string[],
+): { guard: Guard; seen: () => number; arm: () => void } {
   let count = 0;
   let armed = false;
   return {
@@ -115,8 +119,8 @@ export function failAt(n: number, code: string): { guard: Guard; seen: () => num
       armed = true;
     },
     seen: () => count,
-    guard: () => {
-      if (!armed) {
+    guard: (verb) => {
+      if (!armed || verbs?.includes(verb) === false) {
         return;
       }
       count += 1;
