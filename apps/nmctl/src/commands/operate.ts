@@ -22,7 +22,12 @@ export function operate(invocation: Invocation): Output {
   if (args.has("request-id") && !single) {
     throw usageError("--request-id goes with one full name");
   }
-  return report(events(command, verb, invocation), { ...invocation, verb: command, single });
+  return report(events(command, verb, invocation), {
+    ...invocation,
+    verb: command,
+    single,
+    empty: `nothing to ${command}`,
+  });
 }
 
 /** `update-to`. */
@@ -38,7 +43,7 @@ export function updateTo(invocation: Invocation): Output {
     yield* eventsOf(name, () => applications.updateTo({ name, origin, restart, requestId }, { signal }), signal);
   }
 
-  return report(updates(), { ...invocation, verb: "update-to", single });
+  return report(updates(), { ...invocation, verb: "update-to", single, empty: "nothing to update" });
 }
 
 async function* events(command: string, verb: Verb, invocation: Invocation): AsyncGenerator<ObjectEvent | Ended> {

@@ -20,7 +20,7 @@ export interface Contexts {
 const MAX_BYTES = 1024 * 1024;
 
 /** `$XDG_CONFIG_HOME/nmctl/contexts.json`. */
-export function contextFile(env: Io["env"]): string {
+function contextFile(env: Io["env"]): string {
   return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config"), "nmctl/contexts.json");
 }
 

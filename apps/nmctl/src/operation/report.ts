@@ -16,6 +16,8 @@ export interface ReportOptions {
   readonly io: Pick<Io, "now">;
   /** Whether one object is meant, so that its failure is the command's. */
   readonly single: boolean;
+  /** What it is when there was nothing to work on; nothing unless given. */
+  readonly empty?: string;
   /** Whether errors are printed as data, too. */
   readonly errorsAreData: boolean;
 }
@@ -58,8 +60,8 @@ export function report(events: AsyncIterable<ObjectEvent | Ended>, options: Repo
 
   function summarize(): void {
     const total = succeeded + failures.length;
-    if (total === 0) {
-      options.terminal.say(`nothing to ${options.verb}`);
+    if (total === 0 && options.empty !== undefined) {
+      options.terminal.say(options.empty);
     } else if (failures.length > 0 && !options.single) {
       options.terminal.say(`nmctl: ${options.verb} failed for ${failures.length} of ${total}`);
     }
