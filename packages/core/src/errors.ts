@@ -131,9 +131,15 @@ export function hasReason(error: unknown, ...reasons: readonly Reason[]): error 
   return error instanceof NodeError && reasons.includes(error.reason);
 }
 
-/** Whether a system call failed with one of the given codes, as in `isErrno(error, "ENOENT")`. */
+/**
+ * Whether a system call failed with one of the given codes, as in `isErrno(error, "ENOENT")`; without codes, whether one
+ * failed at all.
+ */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
+  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) {
+    return false;
+  }
+  return codes.length === 0 ? "syscall" in error : codes.includes(error.code);
 }
 
 /**

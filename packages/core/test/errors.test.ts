@@ -2,7 +2,7 @@ import { describeExit, fromErrno, hasReason, isErrno, isReason, NodeError, REASO
 import { describe, expect, test } from "vitest";
 
 function errno(code: string): Error {
-  return Object.assign(new Error(`${code}: /var/lib/noded/secret`), { code });
+  return Object.assign(new Error(`${code}: /var/lib/noded/secret`), { code, syscall: "open" });
 }
 
 describe("the table of reasons", () => {
@@ -88,6 +88,8 @@ describe("a failed system call", () => {
   test("is recognised by its code", () => {
     expect(isErrno(errno("ENOENT"), "EEXIST", "ENOENT")).toBe(true);
     expect(isErrno(errno("ENOENT"), "EEXIST")).toBe(false);
+    expect(isErrno(errno("ENOENT"))).toBe(true);
+    expect(isErrno(Object.assign(new TypeError("x"), { code: "ERR_INVALID_ARG_TYPE" }))).toBe(false);
     expect(isErrno(new Error("ENOENT"), "ENOENT")).toBe(false);
     expect(isErrno({ code: "ENOENT" }, "ENOENT")).toBe(false);
     expect(isErrno(Object.assign(new Error("x"), { code: 5 }), "5")).toBe(false);
