@@ -6,7 +6,7 @@ import { type RunningServer, serve } from "@nodemanager/transport/server";
 import type { StopTask } from "./stop-task.ts";
 
 /** The key under which an application names its app cycle service. */
-export const APP_CYCLE_ADDRESS = "APP_CYCLE_ADDRESS";
+const APP_CYCLE_ADDRESS = "APP_CYCLE_ADDRESS";
 
 // The manager waits for this call; if it takes that long, the manager is gone.
 const ANNOUNCE_TIMEOUT_MS = 30_000;

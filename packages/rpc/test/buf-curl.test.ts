@@ -42,6 +42,6 @@ test("buf curl reads a stream and the reason of an error over a unix socket", as
 
   const update = "http://localhost/nodemanager.v1.ApplicationService/Update";
   await expect(bufCurl([...local, "-d", '{"name":"apps"}', update])).rejects.toThrow(
-    /"unimplemented"[^]*google\.rpc\.ErrorInfo/,
+    /"unimplemented"[\s\S]*google\.rpc\.ErrorInfo/,
   );
 });

@@ -103,7 +103,7 @@ export class MemoryManager implements NodeManagerApi {
 }
 
 /** An operation that works. */
-export async function* succeed(name: string): AsyncGenerator<OperationEvent> {
+async function* succeed(name: string): AsyncGenerator<OperationEvent> {
   yield { kind: "progress", name, phase: "working", done: 1, goal: 2, unit: "tasks" };
   yield { kind: "outcome", name, object: `${name}/made`, note: "" };
 }

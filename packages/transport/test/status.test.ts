@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { NodeError, REASONS, type Reason, silentLogger } from "@nodemanager/core";
 import { Any, ErrorInfo, RetryInfo, Status } from "@nodemanager/proto";
 import { decodeStatus, encodeStatus, errorFromStatus, statusFromError } from "@nodemanager/transport";
 import { describe, expect, test } from "vitest";
 import { RecordingLogger } from "./recording-logger.ts";
 
+const LOCKED = new NodeError("ROOT_LOCKED", "locked", { metadata: { pid: "17" } });
 const EVERY_REASON = Object.keys(REASONS) as Reason[];
 
 describe("an error of ours", () => {
@@ -17,8 +20,16 @@ describe("an error of ours", () => {
     expect(decodeStatus(Status.decode(Status.encode(encodeStatus(error)).finish())).reason).toBe(reason);
   });
 
-  test("has the bytes that other clients know", () => {
-    const error = new NodeError("ROOT_LOCKED", "locked", { metadata: { pid: "17" } });
+  test("has the bytes of the README", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
+    const [, block = ""] = /```\n(08 09[^`]*)```/.exec(readme) ?? [];
+    // Hexadecimal comes first in a line; two blanks and more, then what it says.
+    const hex = block.split("\n").map((line) => line.trim().split(/ {2,}/)[0]?.replaceAll(" ", ""));
+    expect(Buffer.from(statusFromError(LOCKED, silentLogger).details).toString("hex")).toBe(hex.join(""));
+  });
+
+  test("has the details that other clients know", () => {
+    const error = LOCKED;
     const { code, message, details } = Status.decode(statusFromError(error, silentLogger).details);
     expect({ code, message }).toEqual({ code: 9, message: "locked" });
     const [info, retry, ...rest] = details;
