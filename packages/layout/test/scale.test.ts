@@ -1,0 +1,52 @@
+import { mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { newInstanceId } from "@nodemanager/core";
+import { tempDir } from "@nodemanager/testing";
+import { expect, test } from "vitest";
+import { createInstance, install, open } from "./support/fixture.ts";
+import { RecordingFs } from "./support/recording-fs.ts";
+
+test("ten thousand instances are listed with one listing of a directory each, and others get their turn", async () => {
+  await using dir = await tempDir();
+  const first = await open(dir.path);
+  const { name: installation } = await install(first);
+  const template = await first.instances.read(await createInstance(first, installation));
+  const version = readlinkSync(join(template.dir, "version"));
+  const document = readFileSync(join(template.dir, "instance.json"));
+  rmSync(join(template.dir, "suspended"));
+  for (let n = 1; n < 10_000; n += 1) {
+    const place = join(dirname(template.dir), `instance-${newInstanceId()}`);
+    mkdirSync(place);
+    symlinkSync(version, join(place, "version"));
+    writeFileSync(join(place, "instance.json"), document);
+  }
+  await first[Symbol.asyncDispose]();
+
+  let listings = 0;
+  let reads = 0;
+  let verbs = 0;
+  const fs = new RecordingFs((verb) => {
+    verbs += 1;
+    listings += verb === "readdir" ? 1 : 0;
+    reads += verb === "readFile" ? 1 : 0;
+  });
+  await using root = await open(dir.path, { fs });
+  listings = 0;
+  reads = 0;
+  verbs = 0;
+  let turns = 0;
+  const others = setInterval(() => {
+    turns += 1;
+  }, 1);
+  let count = 0;
+  for await (const record of root.instances.list(installation)) {
+    count += record.kind === "instance" ? 1 : 0;
+  }
+  clearInterval(others);
+  expect(count).toBe(10_000);
+  expect(listings).toBe(10_001);
+  expect(reads).toBe(10_000);
+  // The link to its version, besides.
+  expect(verbs).toBe(30_001);
+  expect(turns).toBeGreaterThan(10);
+}, 30_000);
