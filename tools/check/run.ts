@@ -18,6 +18,7 @@ const checks = [
   command("protos: buf lint", proto, "buf", ["lint"]),
   command("protos: buf format", proto, "buf", ["format", "-d", "--exit-code"]),
   command("protos: buf breaking", proto, "buf", ["breaking", "--against", "baseline.binpb"]),
+  command("lockfile: pnpm", root, "pnpm", ["install", "--frozen-lockfile", "--lockfile-only", "--offline"]),
   command("types: tsc", root, "tsc", ["-p", "tsconfig.json"]),
   command("workspace: import directions, exports, READMEs", root, "node", ["tools/check/workspace.ts"]),
   command("unused files, exports and dependencies: knip", root, "knip", ["--no-progress", "--no-config-hints"]),
