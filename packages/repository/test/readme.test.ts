@@ -15,6 +15,7 @@ test("the example runs", async () => {
   const nodeArgs = ["--conditions=@nodemanager/source", "--input-type=module-typescript"];
   const { stdout, stderr } = spawnSync(process.execPath, nodeArgs, {
     cwd: packageDir,
+    env: { ...process.env, TMPDIR: dir.path },
     input: example,
     encoding: "utf8",
   });
