@@ -26,8 +26,9 @@ export class Health implements HealthServiceImplementation {
     this.#wake();
   }
 
-  /** Ends every `Watch`, so that they hold up no shutdown. */
+  /** Says that nothing is served any more, and ends every `Watch`, so that they hold up no shutdown. */
   close(): void {
+    this.#serving = false;
     this.#closed = true;
     this.#wake();
   }
@@ -43,14 +44,16 @@ export class Health implements HealthServiceImplementation {
 
   async *watch(request: HealthCheckRequest, context: CallContext): AsyncGenerator<HealthCheckResponse, void> {
     let sent: Serving | undefined;
-    while (!this.#closed && !context.signal.aborted) {
+    for (;;) {
       const status = this.#statusOf(request.service);
       if (status !== sent) {
         sent = status;
         yield { status };
-        continue;
+      } else if (this.#closed || context.signal.aborted) {
+        return;
+      } else {
+        await this.#change(context.signal);
       }
-      await this.#change(context.signal);
     }
   }
 

@@ -55,8 +55,8 @@ export interface RunningServer extends AsyncDisposable {
   /** What the health service says; true at first. */
   setServing(serving: boolean): void;
   /**
-   * Takes no new calls, waits for those that are under way, and breaks off what is left after the grace time. The files
-   * of unix sockets are gone afterwards. Twice is fine.
+   * Takes no new calls, waits for those that are under way, and breaks off what is left after the grace time, 0 unless
+   * given. The files of unix sockets are gone afterwards. Twice is fine; the grace that ends first counts.
    */
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -78,11 +78,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   setLogVerbosity(logVerbosity.NONE);
   const services = collectServices(options);
   const running: Server[] = [];
-  const close = async (graceMs: number): Promise<void> => {
-    services.health.setServing(false);
-    services.health.close();
-    await Promise.all(running.splice(0).map((server) => closeServer(server, graceMs)));
-  };
   const addresses: Address[] = [];
   try {
     for (const address of listen) {
@@ -91,27 +86,33 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       for (const add of services.adders) {
         add(server);
       }
+      running.push(server);
       addresses.push(
         address.kind === "unix"
           ? await bindUnix(server, address)
           : await bindTcp(server, address, credentials ?? ServerCredentials.createInsecure()),
       );
-      running.push(server);
     }
   } catch (error) {
-    await close(0);
+    forceShutdown(running);
     throw error;
   }
-  let closed: Promise<void> | undefined;
-  const closeOnce = async (graceMs = 0): Promise<void> => {
-    closed ??= close(graceMs);
-    await closed;
+  let closed: Promise<unknown> | undefined;
+  const close = async (graceMs: number): Promise<void> => {
+    services.health.close();
+    closed ??= Promise.all(running.map((server) => server.shutdown()));
+    const timer = setTimeout(() => forceShutdown(running), graceMs);
+    try {
+      await closed;
+    } finally {
+      clearTimeout(timer);
+    }
   };
   return {
     addresses,
     setServing: (serving) => services.health.setServing(serving),
-    close: (o) => closeOnce(o?.graceMs),
-    [Symbol.asyncDispose]: () => closeOnce(),
+    close: (o) => close(o?.graceMs ?? 0),
+    [Symbol.asyncDispose]: () => close(0),
   };
 }
 
@@ -185,15 +186,8 @@ async function listenOn(server: Server, address: Address, credentials: ServerCre
   }
 }
 
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const { promise: graceOver, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, graceMs);
-  try {
-    const closed = server.shutdown();
-    await Promise.race([closed, graceOver]);
+function forceShutdown(servers: readonly Server[]): void {
+  for (const server of servers) {
     server.forceShutdown();
-    await closed;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -371,6 +371,24 @@ describe("the end of a server", () => {
     const startedMs = performance.now();
     await running.server.close({ graceMs: 10_000 });
     expect(performance.now() - startedMs).toBeLessThan(5000);
-    await watched.catch(() => {});
+    await watched;
+    expect(seen).toEqual([1, 2]);
+  });
+
+  test("comes with the grace that ends first", async () => {
+    const begun = Promise.withResolvers<void>();
+    await using running = await start({
+      set: (_key, signal) => {
+        begun.resolve();
+        return aborted(signal);
+      },
+    });
+    using client = clients(running.address);
+    const call = reasonOf(client.config.set({}));
+    await begun.promise;
+    const patient = running.server.close({ graceMs: 600_000 });
+    await running.server.close();
+    await patient;
+    expect(await call).toBe("NODE_UNAVAILABLE");
   });
 });
