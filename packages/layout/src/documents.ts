@@ -77,4 +77,6 @@ export const lastExitDocument = v.object({ exit: exitStatus, at: date, lastLines
 
 export const stoppedDocument = v.object({ at: date, requestId });
 
+export const uninstallDocument = v.object({ at: date, requestId });
+
 export const healthyDocument = v.object({ at: date });

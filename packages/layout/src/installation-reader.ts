@@ -12,7 +12,7 @@ import {
 } from "@nodemanager/core";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument, readJsonObject } from "./document.ts";
-import { originDocument, settingsDocument, titleDocument } from "./documents.ts";
+import { originDocument, settingsDocument, titleDocument, uninstallDocument } from "./documents.ts";
 import type { Entry } from "./fs-ops.ts";
 import {
   appDirName,
@@ -146,6 +146,11 @@ export class InstallationReader {
   /** Notes who uninstalls, before the claim. */
   async writeUninstall(dir: string, value: { at: Date; requestId?: string | undefined }): Promise<void> {
     await writeAtomic(this.#context, join(dir, "uninstall.json"), encodeDocument(value));
+  }
+
+  /** Who uninstalled, as {@link writeUninstall} noted it. */
+  async readUninstall(dir: string): Promise<{ at: Date; requestId?: string | undefined }> {
+    return (await readDocument(this.#context.fs, join(dir, "uninstall.json"), uninstallDocument)).value;
   }
 
   async #names(dir: string, name: InstallationName): Promise<Set<string>> {

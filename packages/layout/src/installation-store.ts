@@ -215,6 +215,21 @@ export class InstallationStore {
     });
   }
 
+  /** The request id of the call that uninstalled it; undefined when it had none, or the installation is not there any more. */
+  async uninstalledByRequest(name: InstallationName): Promise<string | undefined> {
+    const dir = uninstalledDir(this.#root, name);
+    return await this.#context.attempt(`reading ${formatName(name)}`, async () => {
+      try {
+        return (await this.#reader.readUninstall(dir)).requestId;
+      } catch (error) {
+        if (isErrno(error, "ENOENT", "ENOTDIR")) {
+          return undefined;
+        }
+        throw error;
+      }
+    });
+  }
+
   /**
    * Removes an installation, uninstalled or not, with everything in it. No process of it is left, says the caller.
    *

@@ -66,42 +66,42 @@ const DOCUMENTS: Readonly<
   stopped: (tree) => inInstance(tree, tree.stopped, "stopped"),
 };
 
-const cases = Object.keys(DOCUMENTS).flatMap((document) => Object.keys(PLANTS).map((plant) => ({ document, plant })));
-
 describe("what is planted in the tree breaks one object and hangs nothing", () => {
-  test.each(cases)("$plant as $document", async ({ document, plant }) => {
+  test.each(Object.entries(DOCUMENTS))("in the place of %s", async (_, locate) => {
     await using dir = await tempDir();
     await using root = await open(dir.path);
     const tree = await makeTree(root);
     const bystander = await root.instances.read(tree.bystander);
-    const target = await DOCUMENTS[document]?.(tree);
-    const act = PLANTS[plant];
-    if (!target || !act) {
-      throw new Error("no such case");
-    }
-    const { file, name } = target;
+    const { file, name } = await locate(tree);
+    const read = () => (name.kind === "instance" ? root.instances.read(name) : root.installations.read(name));
+    const whole = await read();
     const content = readFileSync(file, "utf8");
-    rmSync(file);
-    act(file, content);
+    for (const [plant, act] of Object.entries(PLANTS)) {
+      rmSync(file);
+      act(file, content);
 
-    const failure = await failureOf(
-      name.kind === "instance" ? root.instances.read(name) : root.installations.read(name),
-    );
-    expect(failure.reason).toBe("STORE_CORRUPT");
-    expect(failure.metadata.file).toBe(file);
-    expect(failure.message).toContain(file);
-    if (plant === "one from the future") {
-      expect(failure.metadata.field).toBe("schemaVersion");
+      const failure = await failureOf(read());
+      expect(failure.reason, plant).toBe("STORE_CORRUPT");
+      expect(failure.metadata.file, plant).toBe(file);
+      expect(failure.message, plant).toContain(file);
+      if (plant === "one from the future") {
+        expect(failure.metadata.field).toBe("schemaVersion");
+      }
+      if (plant === "no fields") {
+        expect(failure.metadata.field).not.toBe("");
+      }
+      const broken = await listBroken(root);
+      expect(
+        broken.map((record) => [record.file, record.error.reason]),
+        plant,
+      ).toEqual([[file, "STORE_CORRUPT"]]);
+      expect(await root.instances.read(tree.bystander), plant).toEqual(bystander);
+      expect((await root.sweep()).problems, plant).toEqual([]);
+
+      rmSync(file, { recursive: true });
+      writeFileSync(file, content);
     }
-    if (plant === "no fields") {
-      expect(failure.metadata.field).not.toBe("");
-    }
-
-    const broken = await listBroken(root);
-    expect(broken.map((record) => [record.file, record.error.reason])).toEqual([[file, "STORE_CORRUPT"]]);
-    expect(await root.instances.read(tree.bystander)).toEqual(bystander);
-    expect((await root.sweep()).problems).toEqual([]);
-
+    expect(await read()).toEqual(whole);
     // The others go on.
     await root.instances.claimSuspend(tree.bystander);
     await root.instances.finishSuspend(tree.bystander);

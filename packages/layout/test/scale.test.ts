@@ -6,15 +6,16 @@ import { expect, test } from "vitest";
 import { createInstance, install, open } from "./support/fixture.ts";
 import { RecordingFs } from "./support/recording-fs.ts";
 
-test("ten thousand instances are listed with one listing of a directory each, and others get their turn", async () => {
+test("any number of instances is listed with one listing of a directory each, and others get their turn", async () => {
   await using dir = await tempDir();
+  const many = 1_000;
   const first = await open(dir.path);
   const { name: installation } = await install(first);
   const template = await first.instances.read(await createInstance(first, installation));
   const version = readlinkSync(join(template.dir, "version"));
   const document = readFileSync(join(template.dir, "instance.json"));
   rmSync(join(template.dir, "suspended"));
-  for (let n = 1; n < 10_000; n += 1) {
+  for (let n = 1; n < many; n += 1) {
     const place = join(dirname(template.dir), `instance-${newInstanceId()}`);
     mkdirSync(place);
     symlinkSync(version, join(place, "version"));
@@ -35,18 +36,20 @@ test("ten thousand instances are listed with one listing of a directory each, an
   reads = 0;
   verbs = 0;
   let turns = 0;
-  const others = setInterval(() => {
+  const other = () => {
     turns += 1;
-  }, 1);
+    others = setImmediate(other);
+  };
+  let others = setImmediate(other);
   let count = 0;
   for await (const record of root.instances.list(installation)) {
     count += record.kind === "instance" ? 1 : 0;
   }
-  clearInterval(others);
-  expect(count).toBe(10_000);
-  expect(listings).toBe(10_001);
-  expect(reads).toBe(10_000);
+  clearImmediate(others);
+  expect(count).toBe(many);
+  expect(listings).toBe(many + 1);
+  expect(reads).toBe(many);
   // The link to its version, besides.
-  expect(verbs).toBe(30_001);
-  expect(turns).toBeGreaterThan(10);
-}, 30_000);
+  expect(verbs).toBe(3 * many + 1);
+  expect(turns).toBeGreaterThan(3);
+});
