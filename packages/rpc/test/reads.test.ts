@@ -242,7 +242,7 @@ describe("logs", () => {
         before = readBytes;
         expect(stands).toBe(true);
       },
-      { interval: 100, timeout: 5000 },
+      { interval: 100, timeout: 10_000 },
     );
     expect(readBytes).toBeLessThan(16 * 1024 * 1024);
     await reader.return?.();

@@ -10,9 +10,10 @@ import { NodeServiceDefinition } from "@nodemanager/proto/v1";
 import { collect, reasonOf, tempDir } from "@nodemanager/testing";
 import { type Connection, connect } from "@nodemanager/transport/client";
 import { type RunningServer, serve } from "@nodemanager/transport/server";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readFileDescriptors } from "../src/file-descriptors.ts";
 import { fields } from "../src/wire.ts";
+import { eventually } from "./eventually.ts";
 
 const stack = new AsyncDisposableStack();
 let server: RunningServer;
@@ -63,12 +64,12 @@ describe("health", () => {
         seen.push(status);
       }
     })();
-    await vi.waitFor(() => expect(seen).toEqual([Serving.SERVING]));
+    await eventually(() => expect(seen).toEqual([Serving.SERVING]));
     server.setServing(false);
-    await vi.waitFor(() => expect(seen).toEqual([Serving.SERVING, Serving.NOT_SERVING]));
+    await eventually(() => expect(seen).toEqual([Serving.SERVING, Serving.NOT_SERVING]));
     expect(await health.check({})).toEqual({ status: Serving.NOT_SERVING });
     server.setServing(true);
-    await vi.waitFor(() => expect(seen).toEqual([Serving.SERVING, Serving.NOT_SERVING, Serving.SERVING]));
+    await eventually(() => expect(seen).toEqual([Serving.SERVING, Serving.NOT_SERVING, Serving.SERVING]));
     controller.abort();
     expect(await reasonOf(watching)).toBe("CANCELLED");
     for await (const { status } of health.watch({ service: "unknown" })) {

@@ -11,6 +11,7 @@ import type { Address } from "@nodemanager/transport";
 import { connect } from "@nodemanager/transport/client";
 import { type RunningServer, type ServeOptions, serve } from "@nodemanager/transport/server";
 import { describe, expect, test, vi } from "vitest";
+import { eventually } from "./eventually.ts";
 import { RecordingLogger } from "./recording-logger.ts";
 
 /** What a service of the test does with a call. */
@@ -196,7 +197,7 @@ describe("a call", () => {
     controller.abort();
     expect(await reasonOf(call)).toBe("CANCELLED");
     await ended.promise;
-    await vi.waitFor(() => expect(running.logger.calls).toMatchObject([{ status: "CANCELLED" }]));
+    await eventually(() => expect(running.logger.calls).toMatchObject([{ status: "CANCELLED" }]));
     expect(running.logger.records.filter(({ level }) => level === "error")).toEqual([]);
   });
 
@@ -250,7 +251,7 @@ describe("a call", () => {
     expect(await reasonOf(other.client(ConfigServiceDefinition).set({}))).toBe("REPOSITORY_UNAVAILABLE");
     // As soon as somebody serves there, the same client reaches it.
     await using _server = await serve({ listen: [address], register: registering({}) });
-    await vi.waitFor(async () => expect(await client.config.set({})).toEqual({}), { timeout: 5000 });
+    await eventually(async () => expect(await client.config.set({})).toEqual({}));
   });
 });
 
@@ -276,7 +277,7 @@ describe("a stream", () => {
       }
     }
     expect(await ended.promise).toBe("aborted");
-    await vi.waitFor(() => expect(running.logger.calls).toMatchObject([{ status: "CANCELLED" }]));
+    await eventually(() => expect(running.logger.calls).toMatchObject([{ status: "CANCELLED" }]));
   });
 
   test("waits for a reader that is slow", async () => {
@@ -312,7 +313,7 @@ describe("a stream", () => {
         before = produced;
         expect(unchanged).toBe(true);
       },
-      { interval: 100 },
+      { interval: 100, timeout: 10_000 },
     );
     expect(produced).toBeLessThan(100_000);
     await reader.return?.();
@@ -367,7 +368,7 @@ describe("the end of a server", () => {
         seen.push(status);
       }
     })();
-    await vi.waitFor(() => expect(seen).toEqual([1]));
+    await eventually(() => expect(seen).toEqual([1]));
     const startedMs = performance.now();
     await running.server.close({ graceMs: 10_000 });
     expect(performance.now() - startedMs).toBeLessThan(5000);
