@@ -61,11 +61,11 @@ export class Containment implements AsyncDisposable {
   }
 
   /** Puts a process that has not forked yet into the group of its launch. Gives what {@link group} does. */
-  enter(launchId: string, pid: number): string | undefined {
+  async enter(launchId: string, pid: number): Promise<string | undefined> {
     const dir = this.group(launchId);
     if (dir !== undefined) {
       mkdirSync(dir, { recursive: true });
-      enterGroup(dir, pid);
+      await enterGroup(dir, pid);
     }
     return dir;
   }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { isErrno, NodeError } from "@nodemanager/core";
+import { type ExitStatus, isErrno, NodeError } from "@nodemanager/core";
 import { type Command, EXTRA_FD, GATE_FD, type Protocol, SHELL, STATUS_FD, shellCall } from "./command.ts";
 import { makeLifeline, openLifelineForChild } from "./lifeline.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
@@ -11,6 +11,8 @@ import { checkProgram } from "./program-file.ts";
 export interface GatedChild {
   readonly child: ChildProcess;
   readonly pid: number;
+  /** Fulfilled when the process has ended. */
+  readonly exited: Promise<ExitStatus>;
   readonly gate: Socket;
   /** Where the child reports; only with a protocol that has it. */
   readonly status: Socket | undefined;
@@ -59,9 +61,18 @@ export async function launchGated(command: Command, options: GatedOptions): Prom
   if (!(gate instanceof Socket)) {
     throw new Error("the child has no gate");
   }
+  // A child that ends without reading what was sent to it resets the connection.
+  for (const socket of [gate, status]) {
+    socket?.on("error", () => {});
+  }
   return {
     child,
     pid: child.pid,
+    exited: new Promise((resolve) => {
+      child.once("exit", (code, signal) => {
+        resolve(code === null ? { kind: "signal", signal: signal ?? "SIGKILL" } : { kind: "code", code });
+      });
+    }),
     gate,
     status: status instanceof Socket ? status : undefined,
     logOffsets: { stdoutFrom: logs.stdout.startOffset, stderrFrom: logs.stderr.startOffset },

@@ -11,6 +11,7 @@ import {
   type Readiness,
   systemClock,
 } from "@nodemanager/core";
+import { removeGroup } from "./cgroup.ts";
 import { type Command, type Protocol, SHELL, STUB } from "./command.ts";
 import type { Containment } from "./containment.ts";
 import type { Outcome } from "./handshake.ts";
@@ -82,15 +83,14 @@ export class ParentHandle implements AsyncDisposable {
     this.#launched = launched;
     this.#status =
       launched.status && new StatusChannel(launched.status, options.protocol === "fd" ? "newline" : "status");
-    this.exited = exitOf(launched).then((exit) => {
+    this.exited = launched.exited.then((exit) => {
       this.#exit = exit;
       launched.gate.destroy();
       this.#status?.exited(exit);
       return exit;
     });
     this.#gateClosed = new Promise((resolve) => {
-      // A child that ends without reading its configuration resets the connection.
-      launched.gate.on("error", () => {}).once("close", resolve);
+      launched.gate.once("close", resolve);
       launched.gate.resume();
     });
   }
@@ -117,12 +117,17 @@ export class ParentHandle implements AsyncDisposable {
       if (!stat) {
         throw new NodeError("INTERNAL", `/proc does not show the process ${launched.pid} that was just started`);
       }
-      const cgroup = options.containment?.enter(launchId, launched.pid);
+      const cgroup = await options.containment?.enter(launchId, launched.pid);
       return new ParentHandle(command, options, launched, { launchId, identity: stat.identity, cgroup });
     } catch (error) {
-      launched.gate.on("error", () => {}).destroy();
-      launched.status?.on("error", () => {}).destroy();
+      launched.gate.destroy();
+      launched.status?.destroy();
       launched.child.kill("SIGKILL");
+      await launched.exited;
+      const group = options.containment?.group(launchId);
+      if (group !== undefined) {
+        removeGroup(group);
+      }
       throw error instanceof NodeError
         ? error
         : new NodeError("SPAWN_FAILED", `${command.file} cannot be put into its control group`, { cause: error });
@@ -324,14 +329,6 @@ export function protocolFor(readiness: Readiness): Protocol {
     case "appcycle":
       return "handshake";
   }
-}
-
-function exitOf(launched: GatedChild): Promise<ExitStatus> {
-  return new Promise((resolve) => {
-    launched.child.once("exit", (code, signal) => {
-      resolve(code === null ? { kind: "signal", signal: signal ?? "SIGKILL" } : { kind: "code", code });
-    });
-  });
 }
 
 function encodeForChild(config: ExecConfig): Uint8Array {

@@ -8,7 +8,7 @@ import {
   throwIfAborted,
 } from "@nodemanager/core";
 import { groupPids, isPopulated, killGroup, removeGroup } from "./cgroup.ts";
-import { isAlive, readProcessIdentity, readProcessStat } from "./process-identity.ts";
+import { isAlive, type ProcessStat, readProcessStat } from "./process-identity.ts";
 import { launchProcesses } from "./process-table.ts";
 import { signalGroup, signalProcess } from "./signals.ts";
 
@@ -54,7 +54,7 @@ export async function terminate(target: Target, options: TerminateOptions): Prom
   if (options.graceMs > 0) {
     await endInOrder(target, options.signal, options.graceMs, clock, abort);
   }
-  if (!isGone(target)) {
+  if (!(await isGone(target))) {
     await kill(target, clock, abort);
   }
   if (target.exited) {
@@ -73,100 +73,81 @@ async function endInOrder(
   abort: AbortSignal | undefined,
 ): Promise<void> {
   const deadlineMs = clock.monotonicMs() + graceMs;
-  const asked = new Set<string>();
-  if (isAlive(target.identity)) {
-    for (const member of groupMembers(target)) {
-      asked.add(key(member));
-    }
-    // A stopped process takes the signal when it continues; in this order it does not run on without it.
-    signalGroup(target.identity, signal);
+  // A stopped process takes the signal when it continues; in this order it does not run on without it.
+  const groupAsked = signalGroup(target.identity, signal);
+  if (groupAsked) {
     signalGroup(target.identity, "SIGCONT");
     await until(() => !isAlive(target.identity), graceMs, clock, abort);
   }
-  await until(
-    () => {
-      const rest = remaining(target);
-      if (!isAlive(target.identity)) {
-        for (const process of rest.filter((process) => !asked.has(key(process)))) {
-          asked.add(key(process));
-          signalProcess(process, signal);
-          signalProcess(process, "SIGCONT");
-        }
+  const asked = new Set<string>();
+  const askTheRest = async () => {
+    const rest = await remaining(target);
+    for (const { identity, processGroup } of isAlive(target.identity) ? [] : rest) {
+      const key = `${identity.pid}:${identity.startTicks}`;
+      if (!asked.has(key) && !(groupAsked && processGroup === target.identity.pid)) {
+        asked.add(key);
+        signalProcess(identity, signal);
+        signalProcess(identity, "SIGCONT");
       }
-      return rest.length === 0;
-    },
-    deadlineMs - clock.monotonicMs(),
-    clock,
-    abort,
-  );
+    }
+    return rest.length === 0;
+  };
+  await until(askTheRest, deadlineMs - clock.monotonicMs(), clock, abort);
 }
 
 async function kill(target: Target, clock: Clock, abort: AbortSignal | undefined): Promise<void> {
-  let emptyPasses = 0;
-  const gone = await until(
-    () => {
-      signalGroup(target.identity, "SIGKILL");
-      if (target.cgroup !== undefined) {
-        killGroup(target.cgroup);
-      }
-      const rest = remaining(target);
-      for (const process of rest) {
-        signalProcess(process, "SIGKILL");
-      }
-      // Without a control group a process may fork between two looks at the table and be overlooked once.
-      emptyPasses = rest.length === 0 ? emptyPasses + 1 : 0;
-      return isGone(target) && (target.cgroup !== undefined || emptyPasses >= 2);
-    },
-    KILL_WAIT_MS,
-    clock,
-    abort,
-  );
-  if (!gone) {
-    const pids = remaining(target).map((process) => process.pid);
+  let emptyLooks = 0;
+  const killTheRest = async () => {
+    signalGroup(target.identity, "SIGKILL");
+    if (target.cgroup !== undefined) {
+      killGroup(target.cgroup);
+    }
+    const rest = await remaining(target);
+    for (const { identity } of rest) {
+      signalProcess(identity, "SIGKILL");
+    }
+    // Without a control group a process may fork between two looks at the table and be overlooked once.
+    emptyLooks = rest.length === 0 ? emptyLooks + 1 : 0;
+    return target.cgroup === undefined ? emptyLooks >= 2 : await isGone(target);
+  };
+  if (!(await until(killTheRest, KILL_WAIT_MS, clock, abort))) {
+    const pids = (await remaining(target)).map(({ identity }) => identity.pid);
     throw new NodeError("CHILD_NOT_STOPPED", `process ${pids.join(", ")} did not end within 5 s after SIGKILL`, {
       metadata: { pids: pids.join(",") },
     });
   }
 }
 
-function isGone(target: Target): boolean {
+async function isGone(target: Target): Promise<boolean> {
   if (isAlive(target.identity)) {
     return false;
   }
-  return target.cgroup === undefined ? remaining(target).length === 0 : !isPopulated(target.cgroup);
+  return target.cgroup === undefined ? (await remaining(target)).length === 0 : !isPopulated(target.cgroup);
 }
 
 /** The processes of a target that live. */
-function remaining(target: Target): readonly ProcessIdentity[] {
-  if (target.cgroup === undefined) {
-    return launchProcesses(target.identity, target.launchId);
+async function remaining(target: Target): Promise<readonly ProcessStat[]> {
+  const { identity, cgroup, launchId } = target;
+  if (cgroup === undefined) {
+    return await launchProcesses(identity, launchId);
   }
-  const members = groupPids(target.cgroup).map(readProcessIdentity);
-  const leader = isAlive(target.identity) ? [target.identity] : [];
-  return [...leader, ...members.filter((member) => member !== undefined && member.pid !== target.identity.pid)].filter(
-    (member) => member !== undefined,
-  );
-}
-
-/** Those of them that a signal to the leader's process group reaches. */
-function groupMembers(target: Target): readonly ProcessIdentity[] {
-  return remaining(target).filter(({ pid }) => readProcessStat(pid)?.processGroup === target.identity.pid);
-}
-
-function key(process: ProcessIdentity): string {
-  return `${process.pid}:${process.startTicks}`;
+  const pids = new Set([...groupPids(cgroup), ...(isAlive(identity) ? [identity.pid] : [])]);
+  return [...pids]
+    .map(readProcessStat)
+    .filter((stat) => stat !== undefined)
+    .filter(({ dead }) => !dead);
 }
 
 /** Looks again and again, at growing intervals, until it is so. Whether it was so in time. */
 async function until(
-  isSo: () => boolean,
+  isSo: () => boolean | Promise<boolean>,
   withinMs: number,
   clock: Clock,
   abort: AbortSignal | undefined,
 ): Promise<boolean> {
   const deadlineMs = clock.monotonicMs() + withinMs;
   for (let intervalMs = POLL_MIN_MS; ; intervalMs = Math.min(intervalMs * 2, POLL_MAX_MS)) {
-    if (isSo()) {
+    if (await isSo()) {
       return true;
     }
     const leftMs = deadlineMs - clock.monotonicMs();
