@@ -1,11 +1,12 @@
 import { type Logger, NodeError } from "@nodemanager/core";
 import { type CallContext, ServerError, type ServerMiddleware } from "nice-grpc";
+import { callerIdentity } from "./caller-identity.ts";
 import { codeName } from "./code.ts";
 import { DETAILS_TRAILER, known, statusFromError } from "./status.ts";
 
 /**
  * What stands around every method of every service: errors leave through the one mapper, and each call leaves one
- * record (`op, status, reason, durationMs, peer`).
+ * record (`op, status, reason, durationMs, peer`, and over TLS `caller`, the name in its certificate).
  */
 export function callLog(logger: Logger): ServerMiddleware {
   return async function* callLogged(call, context) {
@@ -29,7 +30,14 @@ export function callLog(logger: Logger): ServerMiddleware {
       context.trailer.set(DETAILS_TRAILER, status.details);
       throw new ServerError(status.code, status.message);
     } finally {
-      const fields = { op: call.method.path, ...outcome, durationMs: since(startedMs), peer: peerOf(context) };
+      const caller = callerIdentity(context);
+      const fields = {
+        op: call.method.path,
+        ...outcome,
+        durationMs: since(startedMs),
+        peer: peerOf(context),
+        ...(caller !== undefined && { caller }),
+      };
       // Health checks come every few seconds and say nothing.
       if (call.method.path.startsWith("/grpc.")) {
         logger.debug("rpc", fields);

@@ -1,5 +1,6 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 import type { Address } from "./address.ts";
+import { noteCallerIdentity } from "./caller-identity.ts";
 import { receiveDeadline } from "./receive-deadline.ts";
 
 const KIB = 1024;
@@ -21,8 +22,8 @@ export function serverOptions(address: Address, o: { readonly maxMessageBytes?: 
     "grpc.keepalive_timeout_ms": 20_000,
     ...(address.kind === "tcp" && {
       "grpc.max_connection_idle_ms": 300_000,
-      interceptors: [receiveDeadline(RECEIVE_DEADLINE_MS)],
     }),
+    interceptors: [noteCallerIdentity, ...(address.kind === "tcp" ? [receiveDeadline(RECEIVE_DEADLINE_MS)] : [])],
     // "grpc.enable_channelz" stays on: without it grpc-js 1.14 knows no sessions, and forceShutdown() ends none.
   };
 }

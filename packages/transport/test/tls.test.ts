@@ -8,7 +8,9 @@ import { CertificateAuthority, failureOf, reasonOf, tempDir } from "@nodemanager
 import { type Address, formatAddress } from "@nodemanager/transport";
 import { type ClientTlsFiles, connect } from "@nodemanager/transport/client";
 import { type RunningServer, serve } from "@nodemanager/transport/server";
+import { Metadata } from "nice-grpc";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RecordingLogger } from "./recording-logger.ts";
 
 const stack = new AsyncDisposableStack();
 let dir: string;
@@ -88,6 +90,28 @@ describe("a server with mutual TLS", () => {
   test("is refused by a client that trusts another CA", async () => {
     const client = await ours.issue({ name: "client" });
     expect(await reasonOf(check({ caFile: foreign.caFile, ...client }))).toBe("UNAUTHENTICATED");
+  });
+
+  test("notes the name in the caller's certificate, and nothing that the caller only says", async () => {
+    const logger = new RecordingLogger();
+    const node = await ours.issue({ name: "node", hosts: ["127.0.0.1"] });
+    const unix = { kind: "unix", path: join(dir, "socket") } as const;
+    await using logging = await serve({
+      listen: [{ kind: "tcp", host: "127.0.0.1", port: 0 }, unix],
+      tls: { ...node, clientCaFile: ours.caFile },
+      register: () => {},
+      logger,
+    });
+    const client = await ours.issue({ name: "opérateur 7" });
+    const said = Metadata({ "nodemanager-caller-bin": Buffer.from("root") });
+    for (const [to, tls] of [[logging.addresses[0] ?? unix, { caFile: ours.caFile, ...client }], [unix]] as const) {
+      using connection = connect(to, { tls });
+      await connection.client(HealthDefinition).check({ service: "" }, { metadata: said });
+    }
+    expect(logger.calls.map(({ peer, caller }) => [peer, caller])).toEqual([
+      [expect.stringMatching(/^127\.0\.0\.1:/), "opérateur 7"],
+      ["unix", undefined],
+    ]);
   });
 
   test("refuses plaintext", async () => {
