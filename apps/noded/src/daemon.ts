@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { writeSync } from "node:fs";
-import type { Logger } from "@nodemanager/core";
+import { closeSync, fstatSync, writeSync } from "node:fs";
+import { type Logger, NodeError } from "@nodemanager/core";
 import { Containment, closeInheritedDescriptors, isAlive, selfIdentity } from "@nodemanager/exec";
-import { openRoot } from "@nodemanager/layout";
+import { type FsOps, openRoot } from "@nodemanager/layout";
 import { NodeManager } from "@nodemanager/manager";
 import { openRepository } from "@nodemanager/repository";
 import { appCycleClient, callbackListener, serveNode } from "@nodemanager/rpc/server";
@@ -15,6 +15,7 @@ import { version } from "./version.ts";
 
 /** Calls that are still under way when everything else has ended get this long. */
 const DRAIN_MS = 2000;
+const STDERR = 2;
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -22,6 +23,8 @@ export interface DaemonOptions {
   readonly uid: number;
   /** Aborts to shut down in order. */
   readonly shutdown: AbortSignal;
+  /** How the root is read and changed; a seam for tests, which kill the manager between two of its steps. */
+  readonly fs?: FsOps | undefined;
 }
 
 /**
@@ -32,10 +35,11 @@ export interface DaemonOptions {
  */
 export async function runDaemon(o: DaemonOptions): Promise<void> {
   const { settings, logger } = o;
+  checkReadyFd(settings.readyFd);
   closeInheritedDescriptors({ keep: new Set(settings.readyFd === undefined ? [] : [settings.readyFd]) });
   await readProfiles(settings.profilesFile);
   await prepareSocketDirs(settings.listen, o.uid);
-  const root = await openRoot(settings.root, { self: selfIdentity(), isAlive, logger });
+  const root = await openRoot(settings.root, { self: selfIdentity(), isAlive, logger, fs: o.fs });
   let manager: NodeManager;
   try {
     manager = await NodeManager.open({
@@ -63,7 +67,8 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   }
   const addresses = server.addresses.map(formatAddress);
   logger.info("serving", { version, addresses, root: settings.root, shutdownPolicy: settings.shutdownPolicy });
-  announce(settings.readyFd);
+  announce(settings.readyFd, logger);
+  void manager.recovered().then(() => logger.info("recovered", {}));
   const onSignal = () => void shutDown(manager, logger);
   o.shutdown.addEventListener("abort", onSignal, { once: true });
   if (o.shutdown.aborted) {
@@ -89,10 +94,32 @@ async function shutDown(manager: NodeManager, logger: Logger): Promise<void> {
   }
 }
 
-/** Tells whoever started us that we serve, the way s6 and others understand. */
-function announce(fd: number | undefined): void {
-  if (fd !== undefined) {
+/**
+ * Tells whoever started us that we serve, the way s6 and others understand. Then the descriptor is closed, or every
+ * application would inherit it.
+ */
+function announce(fd: number | undefined, logger: Logger): void {
+  if (fd === undefined) {
+    return;
+  }
+  try {
     writeSync(fd, "\n");
+  } catch (error) {
+    // Whoever asked to be told has gone; what is served does not depend on it.
+    logger.warn("nobody reads on the ready descriptor", { fd, error });
+  }
+  if (fd > STDERR) {
+    closeSync(fd);
+  }
+}
+
+function checkReadyFd(fd: number | undefined): void {
+  try {
+    if (fd !== undefined) {
+      fstatSync(fd);
+    }
+  } catch (error) {
+    throw new NodeError("INVALID_CONFIG", `--ready-fd: descriptor ${fd} is not open`, { cause: error });
   }
 }
 

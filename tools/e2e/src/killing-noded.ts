@@ -1,0 +1,42 @@
+// noded with a switch that kills it between two steps on the file system: run from source, with noded's own arguments.
+//
+// A line on stdin, `arm STEP before|after reads|changes`, begins to count and is answered with a line on stdout.
+// NM_KILL in the environment has the same words and counts from the first step of the start-up on. NM_BUG names a mistake
+// to plant.
+import { homedir } from "node:os";
+import { createInterface } from "node:readline";
+import { nodeFs } from "@nodemanager/layout";
+import { runDaemon } from "@nodemanager/noded/daemon";
+import { stderrLogger } from "@nodemanager/noded/log";
+import { loadSettings } from "@nodemanager/noded/settings";
+import { type KillPoint, KillSwitch, withKillSwitch } from "./kill-fs.ts";
+import { PLANTED_BUGS, withBug } from "./planted-bug.ts";
+
+const kill = new KillSwitch();
+const fs = withKillSwitch(nodeFs, kill);
+const bug = PLANTED_BUGS.find((name) => name === process.env.NM_BUG);
+const uid = process.getuid?.() ?? -1;
+const settings = loadSettings({ args: process.argv.slice(2), env: {}, uid, home: homedir() });
+const shutdown = new AbortController();
+process.on("SIGTERM", () => shutdown.abort());
+
+if (process.env.NM_KILL !== undefined) {
+  kill.arm(parse(process.env.NM_KILL));
+}
+createInterface({ input: process.stdin }).on("line", (line) => {
+  kill.arm(parse(line.replace(/^arm /, "")));
+  process.stdout.write("armed\n");
+});
+await runDaemon({
+  settings,
+  logger: stderrLogger(settings.logLevel),
+  uid,
+  shutdown: shutdown.signal,
+  fs: bug === undefined ? fs : withBug(fs, bug),
+});
+process.exit(0);
+
+function parse(text: string): KillPoint {
+  const [step = "", when = "", what = ""] = text.split(" ");
+  return { step: Number(step), when: when === "before" ? "before" : "after", reads: what === "reads" };
+}
