@@ -1,4 +1,4 @@
-import { fromErrno, NodeError } from "@nodemanager/core";
+import { abortError, fromErrno, NodeError, throwIfAborted } from "@nodemanager/core";
 import { EventQueue } from "./event-queue.ts";
 import type { OperationEvent, Outcome, Progress } from "./operation.ts";
 
@@ -7,7 +7,7 @@ export interface Task {
   /** The full name of the object. */
   readonly name: string;
   /**
-   * Does the work. Past its commit point it does not heed the signal any more.
+   * Does the work.
    *
    * @throws NodeError, or anything else for a bug
    */
@@ -15,12 +15,14 @@ export interface Task {
 }
 
 export interface TaskContext {
+  /** Aborts when nobody wants the outcome any more. Not heeded past the commit point. */
   readonly signal: AbortSignal;
+  /** Aborts when the manager needs the work to end: at its shutdown, or a reset. Aborts `signal` too. */
+  readonly interrupt: AbortSignal;
   readonly report: (progress: Progress) => void;
 }
 
-export interface BatchOptions {
-  readonly signal: AbortSignal;
+export interface BatchOptions extends Omit<TaskContext, "report"> {
   /** A full name: its failure is thrown. Otherwise failures are events. */
   readonly single: boolean;
   /** How many objects are worked on at a time. */
@@ -32,12 +34,11 @@ export interface BatchOptions {
  * not begun does not begin.
  */
 export async function* runBatch(tasks: readonly Task[], o: BatchOptions): AsyncGenerator<OperationEvent> {
-  const queue = new EventQueue<OperationEvent>(
-    (waiting, next) => waiting.kind === "progress" && next.kind === "progress" && waiting.name === next.name,
-  );
-  const pending = [...tasks];
+  const queue = new EventQueue<OperationEvent>((event) => (event.kind === "progress" ? event.name : undefined));
+  const pending = tasks.values();
   const work = async () => {
-    for (let task = pending.shift(); task; task = pending.shift()) {
+    // The workers share one iterator: each task is taken once.
+    for (const task of pending) {
       queue.push(await runTask(task, o, (event) => queue.push(event)));
     }
   };
@@ -51,9 +52,10 @@ export async function* runBatch(tasks: readonly Task[], o: BatchOptions): AsyncG
 
 async function runTask(task: Task, o: BatchOptions, push: (event: OperationEvent) => void): Promise<OperationEvent> {
   try {
-    o.signal.throwIfAborted();
+    throwIfAborted(o.signal);
     const report = (progress: Progress) => push({ kind: "progress", name: task.name, ...progress });
-    return { kind: "outcome", name: task.name, ...(await task.run({ signal: o.signal, report })) };
+    const outcome = await task.run({ signal: o.signal, interrupt: o.interrupt, report });
+    return { kind: "outcome", name: task.name, ...outcome };
   } catch (thrown) {
     const error = asNodeError(thrown, o.signal, task.name);
     if (o.single) {
@@ -63,13 +65,10 @@ async function runTask(task: Task, o: BatchOptions, push: (event: OperationEvent
   }
 }
 
-/** An abort arrives as the signal's reason, whatever that is; a failed system call as an errno. */
+/** An abort may arrive as the signal's reason, whatever that is; a failed system call as an errno. */
 function asNodeError(thrown: unknown, signal: AbortSignal, name: string): NodeError {
   if (thrown instanceof NodeError) {
     return thrown;
   }
-  if (signal.aborted && thrown === signal.reason) {
-    return new NodeError("CANCELLED", "the operation was cancelled", { cause: thrown });
-  }
-  return fromErrno(thrown, name);
+  return signal.aborted && thrown === signal.reason ? abortError(signal) : fromErrno(thrown, name);
 }

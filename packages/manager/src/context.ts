@@ -4,6 +4,7 @@ import type { Root } from "@nodemanager/layout";
 import type { Repository, RepositoryAddress } from "@nodemanager/repository";
 import type { ChangeHub } from "./change-hub.ts";
 import type { AppCycleClient, CallbackListener, NodeFacts } from "./ports.ts";
+import type { StartRequests } from "./start-requests.ts";
 import type { ShutdownPolicy } from "./status.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -14,6 +15,7 @@ export interface Context {
   readonly logger: Logger;
   readonly hub: ChangeHub;
   readonly supervisor: Supervisor;
+  readonly starts: StartRequests;
   readonly containment: Containment;
   readonly callbacks: CallbackListener;
   readonly appCycle: AppCycleClient;
@@ -25,6 +27,6 @@ export interface Context {
   readonly launching: KeyedMutex;
   /** Who ends an instance or an installation right now. A launch does not hold it, so it can be stopped. */
   readonly ending: KeyedMutex;
-  /** Aborts when the manager begins to shut down. */
-  readonly closing: AbortSignal;
+  /** Who makes an installation with a binary right now, by its digest. */
+  readonly binaries: KeyedMutex;
 }

@@ -1,30 +1,30 @@
 /**
- * What one side pushes and the other iterates, once. Nothing is lost and nothing blocks the producer; `coalesce` keeps
- * a slow consumer from piling up items of which only the latest matters.
+ * What one side pushes and the other iterates, once. Nothing blocks the producer; of items with the same key only the
+ * latest waits, so that a slow consumer piles up no more than there are keys.
  */
 export class EventQueue<T> implements AsyncIterable<T> {
-  readonly #items: T[] = [];
-  readonly #replaces: (waiting: T, next: T) => boolean;
+  readonly #waiting = new Map<string | number, T>();
+  readonly #keyOf: (item: T) => string | undefined;
+  #pushed = 0;
   #state:
     | { readonly kind: "open" }
     | { readonly kind: "ended" }
     | { readonly kind: "failed"; readonly error: unknown } = { kind: "open" };
   #wake: (() => void) | undefined;
 
-  /** @param replaces - whether the last waiting item is outdated by the next one */
-  constructor(replaces: (waiting: T, next: T) => boolean = () => false) {
-    this.#replaces = replaces;
+  /** @param keyOf - what makes a waiting item outdated by the next one with the same key; `undefined` for none */
+  constructor(keyOf: (item: T) => string | undefined = () => undefined) {
+    this.#keyOf = keyOf;
   }
 
+  /** After the end nothing is taken any more. */
   push(item: T): void {
     if (this.#state.kind !== "open") {
       return;
     }
-    const last = this.#items.at(-1);
-    if (last !== undefined && this.#replaces(last, item)) {
-      this.#items.pop();
-    }
-    this.#items.push(item);
+    // The place of an outdated item is taken over, so nobody who pushes often is put off for ever.
+    this.#waiting.set(this.#keyOf(item) ?? this.#pushed, item);
+    this.#pushed++;
     this.#wake?.();
   }
 
@@ -40,8 +40,10 @@ export class EventQueue<T> implements AsyncIterable<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
-      const item = this.#items.shift();
-      if (item !== undefined) {
+      const next = this.#waiting.entries().next();
+      if (!next.done) {
+        const [key, item] = next.value;
+        this.#waiting.delete(key);
         yield item;
         continue;
       }

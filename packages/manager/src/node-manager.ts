@@ -1,6 +1,5 @@
 import {
   type Clock,
-  compileGlob,
   formatName,
   type InstallationName,
   type InstanceName,
@@ -14,15 +13,19 @@ import {
 import type { Containment } from "@nodemanager/exec";
 import type { Root } from "@nodemanager/layout";
 import type { Repository, RepositoryAddress } from "@nodemanager/repository";
+import { Activities } from "./activities.ts";
 import type { NodeManagerApi } from "./api.ts";
 import { runBatch, type Task, type TaskContext } from "./batch.ts";
 import { ChangeHub } from "./change-hub.ts";
 import type { Context } from "./context.ts";
 import { debug } from "./debug.ts";
+import { type InstanceRequest, type InstanceStateName, nextInstanceState } from "./machines/instance.ts";
+import { countObjects } from "./object-counts.ts";
 import type { EndOptions, InstallOptions, OperationEvent, OperationOptions, Outcome } from "./operation.ts";
 import { recordExit } from "./ops/exited.ts";
 import { install } from "./ops/install.ts";
 import { refreshInstallation, refreshInstance } from "./ops/refresh.ts";
+import { reset } from "./ops/reset.ts";
 import { restart } from "./ops/restart.ts";
 import { resume } from "./ops/resume.ts";
 import { start } from "./ops/start.ts";
@@ -41,11 +44,14 @@ import { readLogs } from "./read-logs.ts";
 import { type Recovery, recover } from "./recovery/recover.ts";
 import { Requests } from "./requests.ts";
 import { installationsIn, instancesIn, type Scope } from "./scope.ts";
+import { shutDown } from "./shutdown.ts";
+import { StartRequests } from "./start-requests.ts";
 import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, ShutdownPolicy, WatchEvent } from "./status.ts";
 import { Supervisor } from "./supervisor.ts";
-import { objectStatus, objects } from "./view.ts";
+import { objects } from "./view.ts";
+import { watchObjects } from "./watch-objects.ts";
 
-/** How many objects of a batch are worked on at a time. */
+/** How many objects of a batch are brought up at a time. */
 const PARALLEL = 16;
 
 export interface NodeManagerOptions {
@@ -68,6 +74,13 @@ export interface NodeManagerOptions {
 /** One object's share of an operation, given its name. */
 type Work<Name> = (name: Name, o: TaskContext) => Promise<Outcome>;
 
+/** What an operation works on. */
+interface Job {
+  readonly single: boolean;
+  readonly parallel: number;
+  readonly tasks: readonly Task[];
+}
+
 /**
  * The manager of one root. It decides nothing itself: it finds what a name means, lets the operations work on that, and
  * keeps account of what is under way, so that a shutdown waits for it.
@@ -76,24 +89,32 @@ export class NodeManager implements NodeManagerApi {
   readonly #ctx: Context;
   readonly #options: NodeManagerOptions;
   readonly #requests = new Requests();
-  readonly #underWay = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
+  readonly #activities = new Activities();
   readonly #startedAt: Date;
   readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #recovered: PromiseWithResolvers<void> = Promise.withResolvers();
   /** Settles when a shutdown has come to its end. */
   readonly closed: Promise<void> = this.#closed.promise;
   #recovery: Recovery = { report: [], finish: async () => {} };
 
   /**
    * Opens the manager: takes over what still runs, and sees to everything else in the background. It can be called at
-   * once; an object that is still being recovered answers `OPERATION_IN_PROGRESS`.
+   * once; what an operator asks for meanwhile comes before what the start-up would have done.
+   *
+   * @throws NodeError when the root cannot be read; nothing is watched then, and the root is the caller's again
    */
   static async open(options: NodeManagerOptions): Promise<NodeManager> {
     const manager = new NodeManager(options);
-    const swept = await options.root.sweep();
-    const recovery = await recover(manager.#ctx);
-    manager.#recovery = { ...recovery, report: [...swept.removed, ...recovery.report] };
-    void manager.#track(recovery.finish());
+    try {
+      const swept = await options.root.sweep();
+      const recovery = await recover(manager.#ctx, manager.#activities.enter());
+      manager.#recovery = { ...recovery, report: [...swept.removed, ...swept.problems, ...recovery.report] };
+    } catch (error) {
+      manager.#ctx.supervisor.detachAll();
+      throw error;
+    }
+    // Never rejects.
+    void manager.#activities.track(manager.#recovery.finish()).then(() => manager.#recovered.resolve());
     return manager;
   }
 
@@ -106,111 +127,93 @@ export class NodeManager implements NodeManagerApi {
       clock: options.clock ?? systemClock,
       hub: new ChangeHub(),
       supervisor: new Supervisor((key, live) => recordExit(this.#ctx, instanceName(key), live), logger),
+      starts: new StartRequests(options.root),
       launching: new KeyedMutex(),
       ending: new KeyedMutex(),
-      closing: this.#closing.signal,
+      binaries: new KeyedMutex(),
     };
     this.#startedAt = this.#ctx.clock.now();
   }
 
   install(origin: string, options: InstallOptions = {}): AsyncIterable<OperationEvent> {
-    const task: Task = { name: origin, run: (o) => install(this.#ctx, origin, options, o) };
-    return this.#operation("install", origin, options, async () => ({ single: true, tasks: [task] }));
+    const tasks: Task[] = [{ name: origin, run: (o) => install(this.#ctx, origin, options, o) }];
+    return this.#operation("install", origin, options, async () => ({ single: true, parallel: 1, tasks }));
   }
 
   start(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#onInstallations("start", name, options, (installation, o) =>
-      start(this.#ctx, installation, options.requestId, o),
-    );
+    return this.#operation("start", name, options, async () => {
+      const scope = await installationsIn(this.#ctx.root, name, (record) => record.state === "installed");
+      return jobFor(scope, PARALLEL, (installation, o) => start(this.#ctx, installation, options.requestId, o));
+    });
   }
 
   suspend(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
     const { deadlineMs, requestId } = options;
-    return this.#onInstances("suspend", name, ["starting", "running"], options, (instance, o) => {
-      const suspension = {
-        by: "operator" as const,
-        why: "suspended by an operator",
-        at: this.#ctx.clock.now(),
-        ...(requestId === undefined ? {} : { requestId }),
-      };
+    return this.#onInstances("suspend", name, options, ["suspend"], (instance, o) => {
+      const at = this.#ctx.clock.now();
+      const suspension = { by: "operator" as const, why: "suspended by an operator", at, requestId };
       return suspend(this.#ctx, instance, { ...o, deadlineMs, suspension });
     });
   }
 
   resume(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#onInstances("resume", name, ["suspended"], options, (instance, o) =>
+    return this.#onInstances("resume", name, options, ["launch"], (instance, o) =>
       resume(this.#ctx, instance, options.requestId, o),
     );
   }
 
   restart(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#onInstances("restart", name, ["running"], options, (instance, o) =>
-      restart(this.#ctx, instance, { ...o, ...options, signal: o.signal }),
+    const { deadlineMs, requestId } = options;
+    return this.#onInstances("restart", name, options, ["suspend"], (instance, o) =>
+      restart(this.#ctx, instance, { ...o, deadlineMs, requestId }),
     );
   }
 
   stop(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    const live = ["suspended", "starting", "running"] as const;
-    return this.#onInstances("stop", name, live, options, (instance, o) =>
-      stop(this.#ctx, instance, { ...o, ...options, signal: o.signal }),
+    const { deadlineMs, requestId } = options;
+    return this.#onInstances("stop", name, options, ["stop", "ended"], (instance, o) =>
+      stop(this.#ctx, instance, { ...o, deadlineMs, requestId }),
     );
   }
 
   uninstall(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#onInstallations("uninstall", name, options, (installation, o) =>
-      uninstall(this.#ctx, installation, { ...o, ...options, signal: o.signal }),
-    );
+    const { deadlineMs, requestId } = options;
+    return this.#operation("uninstall", name, options, async () => {
+      const scope = await installationsIn(this.#ctx.root, name);
+      return jobFor(scope, scope.names.length, (installation, o) =>
+        uninstall(this.#ctx, installation, { ...o, deadlineMs, requestId }),
+      );
+    });
   }
 
   refresh(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
     return this.#operation("refresh", name, options, async () => {
-      const instances = await instancesIn(this.#ctx.root, name, () => true);
-      const tasks = tasksFor(instances, (instance) => refreshInstance(this.#ctx, instance));
-      if (parseName(name).kind === "instance") {
-        return { single: true, tasks };
+      const scope = await instancesIn(this.#ctx.root, name, () => true);
+      const instances = jobFor(scope, PARALLEL, (instance, o) => refreshInstance(this.#ctx, instance, o));
+      if (scope.single) {
+        return instances;
       }
-      const installations = await installationsIn(this.#ctx.root, name);
-      const asks = tasksFor(installations, (installation, o) => refreshInstallation(this.#ctx, installation, o));
-      return { single: false, tasks: [...asks, ...tasks] };
+      const installations = jobFor(await installationsIn(this.#ctx.root, name), PARALLEL, (installation, o) =>
+        refreshInstallation(this.#ctx, installation, o),
+      );
+      return { ...instances, tasks: [...installations.tasks, ...instances.tasks] };
     });
   }
 
   reset(options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#reset(options);
+    return this.#requests.once(options.requestId, "reset", options.signal, () => this.#reset(options));
   }
 
   async *#reset(options: EndOptions): AsyncGenerator<OperationEvent> {
-    let failed = false;
-    for await (const event of this.uninstall("apps", options)) {
-      failed ||= event.kind === "error";
-      yield event;
-    }
-    if (!failed) {
-      await this.#ctx.root.reset();
-    }
+    yield* reset(this.#ctx, this.#activities, options);
+    this.#requests.forget(options.requestId);
   }
 
-  shutdown(options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#shutdown(options);
-  }
-
-  async *#shutdown(options: EndOptions): AsyncGenerator<OperationEvent> {
-    this.#refuseWhenClosing();
-    this.#closing.abort(new NodeError("SHUTTING_DOWN", "the manager is shutting down"));
-    // Launches have been told; ends go on to theirs.
-    await Promise.allSettled(this.#underWay);
-    await this.#ctx.supervisor.settled();
-    if (this.#options.shutdownPolicy === "suspend") {
-      const running = await instancesIn(this.#ctx.root, "apps", (record) => record.state === "running");
-      const tasks = tasksFor(running, (instance, o) =>
-        suspend(this.#ctx, instance, { ...o, deadlineMs: options.deadlineMs }),
-      );
-      yield* runBatch(tasks, { single: false, parallel: tasks.length, signal: new AbortController().signal });
-    }
-    this.#ctx.supervisor.detachAll();
-    this.#ctx.hub.close();
-    await this.#ctx.root[Symbol.asyncDispose]();
-    this.#closed.resolve();
+  async *shutdown(options: EndOptions = {}): AsyncGenerator<OperationEvent> {
+    const { events, ended } = shutDown(this.#ctx, this.#activities, options);
+    // Never rejects, and must not wait for a consumer who may be gone.
+    void ended.then(() => this.#closed.resolve());
+    yield* events;
   }
 
   list(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus> {
@@ -221,34 +224,16 @@ export class NodeManager implements NodeManagerApi {
     return objects(this.#ctx.root, glob, signal);
   }
 
-  async *watch(glob: string, signal?: AbortSignal): AsyncGenerator<WatchEvent> {
-    const matches = compileGlob(glob);
-    const left = new AbortController();
-    // Before the objects are read, so that no change falls in between.
-    const changes = this.#ctx.hub.subscribe(signal ? AbortSignal.any([signal, left.signal]) : left.signal);
-    try {
-      for await (const object of objects(this.#ctx.root, glob, signal)) {
-        yield { kind: "existing", object };
-      }
-      yield { kind: "synced" };
-      for await (const name of changes) {
-        if (!matches(name)) {
-          continue;
-        }
-        const object = await objectStatus(this.#ctx.root, name);
-        yield object ? { kind: "changed", object } : { kind: "removed", name };
-      }
-    } finally {
-      left.abort();
-    }
+  watch(glob: string, signal?: AbortSignal): AsyncIterable<WatchEvent> {
+    return watchObjects(this.#ctx.root, this.#ctx.hub, glob, signal);
   }
 
   readLogs(name: string, options: LogOptions = {}): AsyncIterable<LogChunk> {
     return readLogs(this.#ctx.root, this.#ctx.hub, name, options);
   }
 
-  debug(name: string): Promise<string> {
-    return debug(this.#ctx, name);
+  async debug(name: string): Promise<string> {
+    return await debug(this.#ctx, name);
   }
 
   async describe(): Promise<NodeDescription> {
@@ -266,24 +251,13 @@ export class NodeManager implements NodeManagerApi {
   }
 
   async managerStatus(): Promise<ManagerStatus> {
-    const counts = { installations: 0, instances: 0, running: 0, broken: 0 };
-    for await (const object of objects(this.#ctx.root, "**")) {
-      if (object.kind === "installation") {
-        counts.installations++;
-      } else if (object.kind === "instance") {
-        counts.instances++;
-        counts.running += object.state === "running" ? 1 : 0;
-      } else if (object.kind === "broken") {
-        counts.broken++;
-      }
-    }
     return {
       version: this.#options.version,
       pid: process.pid,
       startedAt: this.#startedAt,
       root: this.#ctx.root.dir,
       shutdownPolicy: this.#options.shutdownPolicy,
-      ...counts,
+      ...(await countObjects(this.#ctx.root)),
       recovery: this.#recovery.report,
       residentBytes: process.memoryUsage.rss(),
     };
@@ -291,35 +265,21 @@ export class NodeManager implements NodeManagerApi {
 
   /** Settles when everything that the start-up found has been dealt with. */
   async recovered(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
-  }
-
-  #onInstallations(
-    verb: string,
-    name: string,
-    options: OperationOptions,
-    work: Work<InstallationName>,
-  ): AsyncIterable<OperationEvent> {
-    return this.#operation(verb, name, options, async () => {
-      const scope = await installationsIn(
-        this.#ctx.root,
-        name,
-        (record) => verb !== "start" || record.state === "installed",
-      );
-      return { single: scope.single, tasks: tasksFor(scope, work) };
-    });
+    await this.#recovered.promise;
   }
 
   #onInstances(
     verb: string,
     name: string,
-    states: readonly string[],
     options: OperationOptions,
+    events: readonly (InstanceRequest | "ended")[],
     work: Work<InstanceName>,
   ): AsyncIterable<OperationEvent> {
+    const applies = (state: InstanceStateName) => events.some((event) => nextInstanceState(state, event));
     return this.#operation(verb, name, options, async () => {
-      const scope = await instancesIn(this.#ctx.root, name, (record) => states.includes(record.state));
-      return { single: scope.single, tasks: tasksFor(scope, work) };
+      const scope = await instancesIn(this.#ctx.root, name, (record) => applies(record.state));
+      // What is ended is ended at once, so that the deadline is the same for all.
+      return jobFor(scope, verb === "resume" || verb === "restart" ? PARALLEL : scope.names.length, work);
     });
   }
 
@@ -327,43 +287,36 @@ export class NodeManager implements NodeManagerApi {
     verb: string,
     name: string,
     options: OperationOptions,
-    find: () => Promise<{ single: boolean; tasks: readonly Task[] }>,
+    find: () => Promise<Job>,
   ): AsyncIterable<OperationEvent> {
-    return this.#requests.once(options.requestId, `${verb} ${name}`, () => this.#perform(options, find));
+    return this.#requests.once(options.requestId, `${verb} ${name}`, options.signal, () =>
+      this.#perform(options, find),
+    );
   }
 
-  async *#perform(
-    options: OperationOptions,
-    find: () => Promise<{ single: boolean; tasks: readonly Task[] }>,
-  ): AsyncGenerator<OperationEvent> {
-    this.#refuseWhenClosing();
+  async *#perform(options: OperationOptions, find: () => Promise<Job>): AsyncGenerator<OperationEvent> {
+    const interrupt = this.#activities.enter();
     const left = new AbortController();
-    const signals = [this.#closing.signal, left.signal, ...(options.signal ? [options.signal] : [])];
-    const { single, tasks } = await find();
-    const tracked = tasks.map(({ name, run }) => ({ name, run: (o: TaskContext) => this.#track(run(o)) }));
+    const signal = AbortSignal.any([interrupt, left.signal, ...(options.signal ? [options.signal] : [])]);
+    const job = await find();
+    const tracked = job.tasks.map(({ name, run }) => ({
+      name,
+      run: (o: TaskContext) => this.#activities.track(run(o)),
+    }));
     try {
-      yield* runBatch(tracked, { single, parallel: PARALLEL, signal: AbortSignal.any(signals) });
+      yield* runBatch(tracked, { ...job, signal, interrupt });
     } finally {
       left.abort(new NodeError("CANCELLED", "nobody waits for the operation any more"));
     }
   }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    const done = () => this.#underWay.delete(work);
-    work.then(done, done);
-    return work;
-  }
-
-  #refuseWhenClosing(): void {
-    if (this.#closing.signal.aborted) {
-      throw new NodeError("SHUTTING_DOWN", "the manager is shutting down");
-    }
-  }
 }
 
-function tasksFor<Name extends InstallationName | InstanceName>(scope: Scope<Name>, work: Work<Name>): Task[] {
-  return scope.names.map((name) => ({ name: formatName(name), run: (o) => work(name, o) }));
+function jobFor<Name extends InstallationName | InstanceName>(
+  { single, names }: Scope<Name>,
+  parallel: number,
+  work: Work<Name>,
+): Job {
+  return { single, parallel, tasks: names.map((name) => ({ name: formatName(name), run: (o) => work(name, o) })) };
 }
 
 function instanceName(key: string): InstanceName {

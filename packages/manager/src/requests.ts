@@ -1,4 +1,4 @@
-import { NodeError } from "@nodemanager/core";
+import { abortable, NodeError } from "@nodemanager/core";
 import type { OperationEvent } from "./operation.ts";
 
 /** How many finished requests are remembered; what is older is found by what it left on disk, or done again. */
@@ -16,11 +16,13 @@ export class Requests {
 
   /**
    * @param what - the operation and the name it is for; an id cannot be used for two things
+   * @param signal - of this call; ends its waiting for another one
    * @throws NodeError `INVALID_ARGUMENT` when the id was used for something else, and whatever `run` throws
    */
   async *once(
     requestId: string | undefined,
     what: string,
+    signal: AbortSignal | undefined,
     run: () => AsyncIterable<OperationEvent>,
   ): AsyncGenerator<OperationEvent> {
     if (requestId === undefined) {
@@ -31,7 +33,7 @@ export class Requests {
       if (known.what !== what) {
         throw new NodeError("INVALID_ARGUMENT", `request id ${JSON.stringify(requestId)} was used for ${known.what}`);
       }
-      const events = await known.result;
+      const events = await abortable(known.result, signal);
       if (events) {
         yield* events;
         return;
@@ -40,13 +42,23 @@ export class Requests {
     yield* this.#first(requestId, what, run);
   }
 
+  /** Forgets everything but what is known of this one. */
+  forget(except: string | undefined): void {
+    for (const id of this.#known.keys()) {
+      if (id !== except) {
+        this.#known.delete(id);
+      }
+    }
+  }
+
   async *#first(
     requestId: string,
     what: string,
     run: () => AsyncIterable<OperationEvent>,
   ): AsyncGenerator<OperationEvent> {
     const { promise, resolve } = Promise.withResolvers<readonly OperationEvent[] | undefined>();
-    this.#known.set(requestId, { what, result: promise });
+    const known: Known = { what, result: promise };
+    this.#known.set(requestId, known);
     const ends: OperationEvent[] = [];
     let succeeded = false;
     try {
@@ -60,7 +72,7 @@ export class Requests {
     } finally {
       // Also when the consumer goes away: whoever waits for this must not wait for ever.
       resolve(succeeded ? ends : undefined);
-      if (!succeeded) {
+      if (!succeeded && this.#known.get(requestId) === known) {
         this.#known.delete(requestId);
       }
       this.#forgetOldest();

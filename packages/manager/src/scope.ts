@@ -1,5 +1,13 @@
-import { type InstallationName, type InstanceName, NodeError, type ObjectName, parseName } from "@nodemanager/core";
+import {
+  hasReason,
+  type InstallationName,
+  type InstanceName,
+  NodeError,
+  type ObjectName,
+  parseName,
+} from "@nodemanager/core";
 import type { InstallationRecord, InstanceRecord, Root } from "@nodemanager/layout";
+import { type FoundInstallation, installations } from "./found.ts";
 
 /** What a name means to an operation. */
 export interface Scope<Name> {
@@ -9,7 +17,8 @@ export interface Scope<Name> {
 }
 
 /**
- * The installations that a name means.
+ * The installations that a name means. Of a partial name those that the operation applies to, and those that cannot be
+ * read: whether it applies to them nobody can tell, and they must not be passed over in silence.
  *
  * @throws NodeError `INVALID_NAME` and the like; `NOT_APPLICABLE` for `nm` and for an instance;
  *   `APPLICATION_NOT_FOUND` for a title without installations
@@ -25,8 +34,9 @@ export async function installationsIn(
       return { single: true, names: [name] };
     case "apps":
     case "application": {
-      const records = await installationRecords(root, name);
-      return { single: false, names: records.filter(applies).map((record) => record.name) };
+      const found = await foundInstallations(root, name);
+      const applying = found.filter(({ record }) => record.kind === "broken" || applies(record));
+      return { single: false, names: applying.map((installation) => installation.name) };
     }
     case "manager":
     case "instance":
@@ -35,7 +45,8 @@ export async function installationsIn(
 }
 
 /**
- * The instances that a name means; of a partial name those that the operation applies to.
+ * The instances that a name means, chosen as by {@link installationsIn}; also those of an installation that cannot be
+ * read.
  *
  * @throws NodeError `INVALID_NAME` and the like; `NOT_APPLICABLE` for `nm`; `APPLICATION_NOT_FOUND`,
  *   `INSTALLATION_NOT_FOUND`
@@ -50,13 +61,13 @@ export async function instancesIn(
     case "instance":
       return { single: true, names: [name] };
     case "installation":
-      await root.installations.read(name);
+      await requireInstallation(root, name);
       return { single: false, names: await instanceNames(root, name, applies) };
     case "apps":
     case "application": {
       const names: InstanceName[] = [];
-      for (const record of await installationRecords(root, name)) {
-        names.push(...(await instanceNames(root, record.name, applies)));
+      for (const installation of await foundInstallations(root, name)) {
+        names.push(...(await instanceNames(root, installation.name, applies)));
       }
       return { single: false, names };
     }
@@ -65,22 +76,33 @@ export async function instancesIn(
   }
 }
 
-async function installationRecords(
+async function foundInstallations(
   root: Root,
   name: Extract<ObjectName, { kind: "apps" | "application" }>,
-): Promise<InstallationRecord[]> {
-  const records: InstallationRecord[] = [];
+): Promise<FoundInstallation[]> {
+  const found: FoundInstallation[] = [];
   let seen = 0;
-  for await (const record of root.installations.list(name.kind === "application" ? { title: name.title } : {})) {
+  for await (const installation of installations(root, name.kind === "application" ? { title: name.title } : {})) {
     seen++;
-    if (record.kind === "installation") {
-      records.push(record);
+    if (installation.name) {
+      found.push(installation);
     }
   }
   if (name.kind === "application" && seen === 0) {
     throw new NodeError("APPLICATION_NOT_FOUND", `no application ${JSON.stringify(name.title)} is installed`);
   }
-  return records;
+  return found;
+}
+
+/** One that cannot be read is there all the same. */
+async function requireInstallation(root: Root, name: InstallationName): Promise<void> {
+  try {
+    await root.installations.read(name);
+  } catch (error) {
+    if (!hasReason(error, "STORE_CORRUPT")) {
+      throw error;
+    }
+  }
 }
 
 async function instanceNames(
@@ -90,8 +112,15 @@ async function instanceNames(
 ): Promise<InstanceName[]> {
   const names: InstanceName[] = [];
   for await (const record of root.instances.list(installation)) {
-    if (record.kind === "instance" && applies(record)) {
-      names.push(record.name);
+    if (record.kind === "instance") {
+      if (applies(record)) {
+        names.push(record.name);
+      }
+      continue;
+    }
+    const name = parseName(record.name);
+    if (name.kind === "instance") {
+      names.push(name);
     }
   }
   return names;

@@ -3,45 +3,57 @@ import {
   formatName,
   hasReason,
   type InstallationName,
+  isGlob,
   type ObjectName,
   parseName,
+  parseTitle,
   type Title,
+  throwIfAborted,
 } from "@nodemanager/core";
 import type { BrokenRecord, InstallationRecord, InstanceRecord, Root } from "@nodemanager/layout";
+import { type FoundInstallation, installations } from "./found.ts";
 import type { ApplicationStatus, BrokenStatus, InstallationStatus, InstanceStatus, ObjectStatus } from "./status.ts";
+
+/** How many segments a name has: `apps/<title>/<installation>/<instance>`. */
+const SEGMENTS = { application: 2, installation: 3, instance: 4 };
 
 /**
  * Every object whose name matches the glob, read from disk: an application before its installations, an installation
- * before its instances. Whatever cannot be read is there as `broken`.
+ * before its instances. Whatever cannot be read is there as `broken`, and so is what is below it. What the glob cannot
+ * match is not read.
+ *
+ * @throws NodeError `INVALID_NAME` for a glob that is none, `CANCELLED`
  */
 export async function* objects(root: Root, glob: string, signal?: AbortSignal): AsyncGenerator<ObjectStatus> {
   const matches = compileGlob(glob);
-  for (const [title, records] of await byTitle(root)) {
-    const application: ApplicationStatus = {
-      kind: "application",
-      name: formatName({ kind: "application", title }),
-      installations: records.length,
-    };
+  throwIfAborted(signal);
+  if (!isGlob(glob)) {
+    const object = await objectStatus(root, glob);
+    if (object) {
+      yield object;
+    }
+    return;
+  }
+  const segments = glob.split("/");
+  const depth = segments.includes("**") ? SEGMENTS.instance : segments.length;
+  const { titles, strays } = await byTitle(root, literalTitle(segments));
+  for (const [title, found] of titles) {
+    const application = applicationStatus(title, found.length);
     if (matches(application.name)) {
       yield application;
     }
-    for (const record of records) {
-      signal?.throwIfAborted();
-      const instances = await instanceStatuses(root, record.name);
-      const status = installationStatus(record, instances);
-      if (matches(status.name)) {
-        yield status;
-      }
-      for (const instance of instances) {
-        if (matches(instance.name)) {
-          yield instance;
+    for (const installation of depth < SEGMENTS.installation ? [] : found) {
+      throwIfAborted(signal);
+      for (const object of await withInstances(root, installation)) {
+        if (matches(object.name)) {
+          yield object;
         }
       }
     }
   }
-  for await (const record of root.installations.list()) {
-    if (record.kind === "broken" && matches(record.name)) {
-      yield brokenStatus(record);
+  for (const stray of strays) {
+    if (matches(stray.name)) {
+      yield brokenStatus(stray);
     }
   }
 }
@@ -51,11 +63,20 @@ export async function objectStatus(root: Root, text: string): Promise<ObjectStat
   try {
     return await read(root, parseName(text));
   } catch (error) {
-    if (hasReason(error, "INSTANCE_NOT_FOUND", "INSTALLATION_NOT_FOUND", "APPLICATION_NOT_FOUND")) {
-      return undefined;
-    }
     if (hasReason(error, "STORE_CORRUPT")) {
       return { kind: "broken", name: text, error: error.message };
+    }
+    if (
+      hasReason(
+        error,
+        "INSTANCE_NOT_FOUND",
+        "INSTALLATION_NOT_FOUND",
+        "INVALID_NAME",
+        "INVALID_TITLE",
+        "RESERVED_TITLE",
+      )
+    ) {
+      return undefined;
     }
     throw error;
   }
@@ -67,11 +88,18 @@ async function read(root: Root, name: ObjectName): Promise<ObjectStatus | undefi
       const record = await root.instances.read(name);
       return record.state === "stopped" ? undefined : instanceStatus(record, await versionOf(root, record));
     }
-    case "installation":
-      return installationStatus(await root.installations.read(name), await instanceStatuses(root, name));
+    case "installation": {
+      const record = await root.installations.read(name);
+      return installationStatus(record, await instanceStatuses(root, name, new Map()));
+    }
     case "application": {
-      const installations = (await byTitle(root)).get(name.title)?.length ?? 0;
-      return installations > 0 ? { kind: "application", name: formatName(name), installations } : undefined;
+      const { titles, strays } = await byTitle(root, name.title);
+      const found = titles.get(name.title) ?? [];
+      const [stray] = strays;
+      if (found.length === 0 && stray) {
+        return brokenStatus(stray);
+      }
+      return found.length > 0 ? applicationStatus(name.title, found.length) : undefined;
     }
     case "apps":
     case "manager":
@@ -79,21 +107,51 @@ async function read(root: Root, name: ObjectName): Promise<ObjectStatus | undefi
   }
 }
 
-async function byTitle(root: Root): Promise<Map<Title, InstallationRecord[]>> {
-  const titles = new Map<Title, InstallationRecord[]>();
-  for await (const record of root.installations.list()) {
-    if (record.kind === "installation") {
-      const records = titles.get(record.name.title) ?? [];
-      records.push(record);
-      titles.set(record.name.title, records);
-    }
+/** The title of which all matches of a glob are, if there is only one. */
+function literalTitle([scope, title]: readonly string[]): Title | undefined {
+  if (scope !== "apps" || title === undefined || isGlob(title)) {
+    return undefined;
   }
-  return new Map([...titles].sort(([a], [b]) => (a < b ? -1 : 1)));
+  try {
+    return parseTitle(title);
+  } catch {
+    return undefined;
+  }
 }
 
-async function instanceStatuses(root: Root, name: InstallationName): Promise<(InstanceStatus | BrokenStatus)[]> {
+async function byTitle(
+  root: Root,
+  only: Title | undefined,
+): Promise<{ titles: ReadonlyMap<Title, readonly FoundInstallation[]>; strays: readonly BrokenRecord[] }> {
+  const titles = new Map<Title, FoundInstallation[]>();
+  const strays: BrokenRecord[] = [];
+  for await (const found of installations(root, { title: only })) {
+    if (!found.name) {
+      strays.push(found.record);
+      continue;
+    }
+    const ofTitle = titles.get(found.name.title) ?? [];
+    ofTitle.push(found);
+    titles.set(found.name.title, ofTitle);
+  }
+  return { titles: new Map([...titles].sort(([a], [b]) => (a < b ? -1 : 1))), strays };
+}
+
+async function withInstances(root: Root, { name, record }: FoundInstallation): Promise<ObjectStatus[]> {
+  if (record.kind === "broken") {
+    return [brokenStatus(record), ...(await instanceStatuses(root, name, new Map()))];
+  }
+  const instances = await instanceStatuses(root, name, new Map([[record.versionDir, record.envelope.version]]));
+  return [installationStatus(record, instances), ...instances];
+}
+
+/** @param versions - the semantic versions that are known already, by their directories */
+async function instanceStatuses(
+  root: Root,
+  name: InstallationName,
+  versions: Map<string, string>,
+): Promise<(InstanceStatus | BrokenStatus)[]> {
   const statuses: (InstanceStatus | BrokenStatus)[] = [];
-  const versions = new Map<string, string>();
   for await (const record of root.instances.list(name)) {
     if (record.kind === "broken") {
       statuses.push(brokenStatus(record));
@@ -116,6 +174,10 @@ async function versionOf(root: Root, record: InstanceRecord): Promise<string> {
     }
     throw error;
   }
+}
+
+function applicationStatus(title: Title, installed: number): ApplicationStatus {
+  return { kind: "application", name: formatName({ kind: "application", title }), installations: installed };
 }
 
 function installationStatus(

@@ -14,7 +14,7 @@ const fails = (name: string): Task => ({
 
 test("each object ends with one outcome or one error", async () => {
   const events = await collect(
-    runBatch([done("a"), fails("b"), done("c")], { signal: never, single: false, parallel: 2 }),
+    runBatch([done("a"), fails("b"), done("c")], { signal: never, interrupt: never, single: false, parallel: 2 }),
   );
   const ends = events.map((event) => [event.name, event.kind]).sort();
   expect(ends).toEqual([
@@ -25,7 +25,7 @@ test("each object ends with one outcome or one error", async () => {
 });
 
 test("a single object's failure is thrown", async () => {
-  const events = runBatch([fails("a")], { signal: never, single: true, parallel: 1 });
+  const events = runBatch([fails("a")], { signal: never, interrupt: never, single: true, parallel: 1 });
   expect(await reasonOf(collect(events))).toBe("INSTANCE_RUNNING");
 });
 
@@ -42,7 +42,7 @@ test("no more than so many are worked on at a time", async () => {
     },
   });
   const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
-  await collect(runBatch(names.map(task), { signal: never, single: false, parallel: 4 }));
+  await collect(runBatch(names.map(task), { signal: never, interrupt: never, single: false, parallel: 4 }));
   expect(most).toBe(4);
 });
 
@@ -58,7 +58,7 @@ test("what has not begun when the signal aborts does not begin", async () => {
     },
   });
   const events = await collect(
-    runBatch([task("a"), task("b"), task("c")], { signal: abort.signal, single: false, parallel: 1 }),
+    runBatch([task("a"), task("b"), task("c")], { signal: abort.signal, interrupt: never, single: false, parallel: 1 }),
   );
   expect(begun).toEqual(["a"]);
   expect(events.map((event) => (event.kind === "error" ? event.error.reason : event.kind))).toEqual([
@@ -75,7 +75,7 @@ test("a failed system call is told by what it means, not by its path", async () 
       throw Object.assign(new Error("ENOSPC: no space left on device, write '/secret'"), { code: "ENOSPC" });
     },
   };
-  const [event] = await collect(runBatch([task], { signal: never, single: false, parallel: 1 }));
+  const [event] = await collect(runBatch([task], { signal: never, interrupt: never, single: false, parallel: 1 }));
   expect(event?.kind === "error" && [event.error.reason, event.error.message]).toEqual([
     "DISK_FULL",
     "a: no space left on the disk",

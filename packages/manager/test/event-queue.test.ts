@@ -12,16 +12,25 @@ test("a consumer gets everything that was pushed before and after it came, in or
   expect(await consumed).toEqual([1, 2, 3]);
 });
 
-test("an item that is outdated by the next one is dropped while it waits", async () => {
-  const queue = new EventQueue<{ name: string; done: number }>((a, b) => a.name === b.name);
+test("of items with one key the latest waits, in the place of the first", async () => {
+  const queue = new EventQueue<{ name: string; done: number }>((item) => item.name);
   queue.push({ name: "a", done: 1 });
-  queue.push({ name: "a", done: 2 });
   queue.push({ name: "b", done: 1 });
+  queue.push({ name: "a", done: 2 });
   queue.end();
   expect(await Array.fromAsync(queue)).toEqual([
     { name: "a", done: 2 },
     { name: "b", done: 1 },
   ]);
+});
+
+test("what has been taken makes room for the next with its key", async () => {
+  const queue = new EventQueue<{ name: string; done: number }>((item) => item.name);
+  const items = queue[Symbol.asyncIterator]();
+  queue.push({ name: "a", done: 1 });
+  expect((await items.next()).value).toEqual({ name: "a", done: 1 });
+  queue.push({ name: "a", done: 2 });
+  expect((await items.next()).value).toEqual({ name: "a", done: 2 });
 });
 
 test("a failure comes after what was pushed before it", async () => {

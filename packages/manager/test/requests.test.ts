@@ -20,8 +20,8 @@ function operation(): { run: () => AsyncGenerator<OperationEvent>; runs: () => n
 test("without an id a call is made each time", async () => {
   const requests = new Requests();
   const { run, runs } = operation();
-  await collect(requests.once(undefined, "start a", run));
-  await collect(requests.once(undefined, "start a", run));
+  await collect(requests.once(undefined, "start a", undefined, run));
+  await collect(requests.once(undefined, "start a", undefined, run));
   expect(runs()).toBe(2);
 });
 
@@ -29,7 +29,9 @@ test("twenty calls at once with one id have one effect and one answer", async ()
   const requests = new Requests();
   const { run, runs } = operation();
   const answers = await Promise.all(
-    Array.from({ length: 20 }, () => collect(requests.once("id", "start a", run)).then((events) => events.at(-1))),
+    Array.from({ length: 20 }, () =>
+      collect(requests.once("id", "start a", undefined, run)).then((events) => events.at(-1)),
+    ),
   );
   expect(runs()).toBe(1);
   expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
@@ -45,23 +47,23 @@ test("a call that failed is made again", async () => {
     }
     yield { kind: "outcome", name: "a", object: "a", note: "" };
   };
-  expect(await reasonOf(collect(requests.once("id", "start a", run)))).toBe("DISK_FULL");
-  expect(await collect(requests.once("id", "start a", run))).toHaveLength(1);
+  expect(await reasonOf(collect(requests.once("id", "start a", undefined, run)))).toBe("DISK_FULL");
+  expect(await collect(requests.once("id", "start a", undefined, run))).toHaveLength(1);
 });
 
 test("an id is good for one thing", async () => {
   const requests = new Requests();
   const { run } = operation();
-  await collect(requests.once("id", "start a", run));
-  expect(await reasonOf(collect(requests.once("id", "stop a", run)))).toBe("INVALID_ARGUMENT");
+  await collect(requests.once("id", "start a", undefined, run));
+  expect(await reasonOf(collect(requests.once("id", "stop a", undefined, run)))).toBe("INVALID_ARGUMENT");
 });
 
 test("a caller that goes away leaves the id free", async () => {
   const requests = new Requests();
   const { run, runs } = operation();
-  for await (const _ of requests.once("id", "start a", run)) {
+  for await (const _ of requests.once("id", "start a", undefined, run)) {
     break;
   }
-  await collect(requests.once("id", "start a", run));
+  await collect(requests.once("id", "start a", undefined, run));
   expect(runs()).toBe(2);
 });

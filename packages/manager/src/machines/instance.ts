@@ -1,13 +1,17 @@
+import type { Reason } from "@nodemanager/core";
+
 /**
  * The life of an instance, as a table.
  *
  * ```
  *            create          launch               ready
  *   (none) ─────────► suspended ────► starting ───────► running
- *                        ▲  ▲            │ failed          │ │
- *                        │  └────────────┘                 │ │ exited: suspending, then suspended
- *                        └────────────── suspending ◄──────┘ │
- *   suspended, starting, running, suspending ── stop ──► stopping ──► stopped
+ *                       ▲  │             │ │ failed,       │ │ exited,
+ *                 ended │  │ stop   stop │ │ suspend  stop │ │ suspend
+ *                       │  │             │ ▼               │ ▼
+ *                       └──┼─────────────┼─ suspending ◄───┼─┘
+ *                          ▼             ▼                 ▼    ended
+ *                          └──────── stopping ◄────────────┘ ─────────► stopped
  * ```
  *
  * - `suspended`: a workspace without a process.
@@ -19,7 +23,7 @@
  */
 export const INSTANCE_TRANSITIONS = {
   suspended: { launch: "starting", stop: "stopping" },
-  starting: { ready: "running", failed: "suspended", suspend: "suspending", stop: "stopping" },
+  starting: { ready: "running", failed: "suspending", suspend: "suspending", stop: "stopping" },
   running: { suspend: "suspending", exited: "suspending", stop: "stopping" },
   suspending: { ended: "suspended" },
   stopping: { ended: "stopped" },
@@ -30,11 +34,33 @@ INSTANCE_TRANSITIONS satisfies Record<InstanceStateName, Partial<Record<Instance
 
 export type InstanceStateName = "suspended" | "starting" | "running" | "suspending" | "stopping" | "stopped";
 
+/** What an operator can want of an instance. */
+export type InstanceRequest = "launch" | "suspend" | "stop";
+
 /** What can happen to an instance. `ended`: the process and everything it started are gone. */
-export type InstanceEvent = "launch" | "ready" | "failed" | "suspend" | "exited" | "stop" | "ended";
+export type InstanceEvent = InstanceRequest | "ready" | "failed" | "exited" | "ended";
 
 /** The state that follows, or `undefined` when the event cannot happen in this state. */
 export function nextInstanceState(state: InstanceStateName, event: InstanceEvent): InstanceStateName | undefined {
   const row: Partial<Record<InstanceEvent, InstanceStateName>> = INSTANCE_TRANSITIONS[state];
   return row[event];
+}
+
+/** The reason why a request is refused in a state; `undefined` when it is not. */
+export function refusalOf(state: InstanceStateName, request: InstanceRequest): Reason | undefined {
+  if (nextInstanceState(state, request)) {
+    return undefined;
+  }
+  switch (state) {
+    case "suspended":
+      return "INSTANCE_NOT_RUNNING";
+    case "starting":
+    case "running":
+      return "INSTANCE_RUNNING";
+    case "suspending":
+    case "stopping":
+      return "OPERATION_IN_PROGRESS";
+    case "stopped":
+      return "INSTANCE_NOT_FOUND";
+  }
 }

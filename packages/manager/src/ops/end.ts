@@ -1,9 +1,11 @@
 import { abortable, deadlineSignal, type ExitStatus, formatName, NodeError, type StopPolicy } from "@nodemanager/core";
 import { isAlive, lastLines, type Target, terminate } from "@nodemanager/exec";
-import type { InstanceRecord, LastExit, Launch, Ready } from "@nodemanager/layout";
+import type { ClaimedLaunch, InstanceRecord, LastExit, Launch } from "@nodemanager/layout";
+import { removeChildSockets } from "../child-sockets.ts";
 import type { Context } from "../context.ts";
-import { logFile } from "../log-files.ts";
+import { logFile } from "../instance-files.ts";
 import type { Progress } from "../operation.ts";
+import type { Live } from "../supervisor.ts";
 
 /** An application that has said that its work is done gets this long to exit by itself before it is signalled. */
 const EXIT_GRACE_MS = 1000;
@@ -15,12 +17,10 @@ export interface EndProcessOptions {
   readonly report: (progress: Progress) => void;
 }
 
-/** A process that somebody has claimed the end of. */
-export type ClaimedLaunch = Launch & { readonly ready?: Ready | undefined };
-
 /**
  * Ends a process that the caller has claimed, and everything it started: asks an application with an app cycle service
- * to stop and passes on its progress, then signals the group, then kills it at the deadline.
+ * to stop and passes on its progress, then signals the group, then kills it at the deadline. The caller lets go of the
+ * process when its end is on disk.
  *
  * @throws NodeError `CHILD_NOT_STOPPED` when something of it cannot be killed
  */
@@ -30,8 +30,7 @@ export async function endProcess(
   launch: ClaimedLaunch,
   o: EndProcessOptions,
 ): Promise<LastExit> {
-  const key = formatName(record.name);
-  const live = ctx.supervisor.get(key, launch.attempt);
+  const live = ctx.supervisor.take(formatName(record.name), launch.attempt);
   const target: Target = live?.target ?? targetOf(launch);
   const deadline = ctx.clock.monotonicMs() + o.deadlineMs;
   const remainingMs = () => Math.max(0, deadline - ctx.clock.monotonicMs());
@@ -44,18 +43,38 @@ export async function endProcess(
     }
   }
   await terminate(target, { signal: o.signal, graceMs: remainingMs(), clock: ctx.clock });
-  const exit: ExitStatus = live ? await live.exited : { kind: "unseen" };
-  ctx.supervisor.remove(key, launch.attempt);
-  return {
-    exit,
-    at: ctx.clock.now(),
-    lastLines: await lastLines(logFile(record.logsDir, "stdout"), logFile(record.logsDir, "stderr")),
-  };
+  // Of a process that is not our child nobody tells more than that it is gone.
+  return await lastExitOf(ctx, record, launch.attempt, live, target.exited ? await target.exited : { kind: "unseen" });
+}
+
+/** What is recorded of a process all of which is gone. Removes what it left in the directory for sockets. */
+export async function lastExitOf(
+  ctx: Context,
+  record: InstanceRecord,
+  attempt: string,
+  live: Live | undefined,
+  exit: ExitStatus,
+): Promise<LastExit> {
+  await removeChildSockets(ctx.root.runDir, attempt);
+  const text = live?.lastLines
+    ? await live.lastLines()
+    : await lastLines(logFile(record, "stdout"), logFile(record, "stderr"));
+  return { exit, at: ctx.clock.now(), lastLines: text };
 }
 
 /** What can be signalled of a process that is not our child. */
 export function targetOf(launch: Launch): Target {
   return { identity: launch.process, cgroup: launch.cgroup, launchId: launch.attempt };
+}
+
+/** A process that ended while nobody watched. */
+export function unseenEnd(launch: Launch): Live {
+  return {
+    attempt: launch.attempt,
+    target: targetOf(launch),
+    exited: Promise.resolve({ kind: "unseen" }),
+    detach() {},
+  };
 }
 
 /** How and how long an instance is ended unless the caller says otherwise. */

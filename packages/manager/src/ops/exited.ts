@@ -1,38 +1,44 @@
 import { describeExit, formatName, hasReason, type InstanceName } from "@nodemanager/core";
-import { lastLines, terminate } from "@nodemanager/exec";
+import { terminate } from "@nodemanager/exec";
 import type { Context } from "../context.ts";
-import { logFile } from "../log-files.ts";
 import type { Live } from "../supervisor.ts";
-import { stopPolicyOf } from "./end.ts";
+import { lastExitOf, stopPolicyOf } from "./end.ts";
 
 /**
- * Records that a running instance's process ended by itself: what it left behind is ended too, and the instance is
- * suspended with the reason. Does nothing when somebody else has claimed the end.
+ * Records that an instance's process ended by itself: what it left behind is ended too, and the instance is suspended
+ * with the reason. Does nothing when somebody else has claimed the end.
+ *
+ * @throws NodeError `CHILD_NOT_STOPPED` when something that it left cannot be killed; `DISK_FULL` and the like
  */
 export async function recordExit(ctx: Context, name: InstanceName, live: Live): Promise<void> {
   const key = formatName(name);
   const exit = await live.exited;
   const at = ctx.clock.now();
-  try {
-    await ctx.root.instances.claimSuspend(name, live.attempt);
-  } catch (error) {
-    if (hasReason(error, "INSTANCE_NOT_RUNNING", "INSTANCE_NOT_FOUND", "OPERATION_IN_PROGRESS")) {
-      return;
-    }
-    throw error;
+  using _held = await ctx.ending.acquire(key);
+  if (!(await claim(ctx, name, live))) {
+    return;
   }
   ctx.hub.publish(key);
+  // Before anything that takes time: a manager that is killed meanwhile must not take it for one to be resumed.
+  await ctx.root.instances.setSuspension(name, { by: "exit", why: `it ${describeExit(exit)}`, at });
   const record = await ctx.root.instances.read(name);
   const policy = await stopPolicyOf(ctx, record);
   await terminate(live.target, { signal: policy.signal, graceMs: policy.graceMs, clock: ctx.clock });
-  await ctx.root.instances.finishSuspend(name, {
-    suspension: { by: "exit", why: `it ${describeExit(exit)}`, at },
-    lastExit: {
-      exit,
-      at,
-      lastLines: await lastLines(logFile(record.logsDir, "stdout"), logFile(record.logsDir, "stderr")),
-    },
-  });
+  const lastExit = { ...(await lastExitOf(ctx, record, live.attempt, live, exit)), at };
+  await ctx.root.instances.finishSuspend(name, { lastExit });
+  ctx.supervisor.remove(key, live.attempt);
   ctx.logger.info("an instance ended by itself", { instance: key, exit: describeExit(exit) });
   ctx.hub.publish(key);
+}
+
+async function claim(ctx: Context, name: InstanceName, live: Live): Promise<boolean> {
+  try {
+    await ctx.root.instances.claimSuspend(name, live.attempt);
+    return true;
+  } catch (error) {
+    if (hasReason(error, "INSTANCE_NOT_RUNNING", "INSTANCE_NOT_FOUND", "OPERATION_IN_PROGRESS")) {
+      return false;
+    }
+    throw error;
+  }
 }

@@ -1,4 +1,12 @@
-import { type Envelope, formatName, fromErrno, hasReason, NodeError, parseTitle } from "@nodemanager/core";
+import {
+  type Envelope,
+  formatName,
+  fromErrno,
+  type InstallationName,
+  NodeError,
+  parseTitle,
+  throwIfAborted,
+} from "@nodemanager/core";
 import { inspectBinary, isRunnable } from "@nodemanager/profile";
 import { fetchBinary, formatOrigin, parseOrigin, type Repository } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
@@ -15,7 +23,8 @@ const PROGRESS_STEPS = 100;
  * 2. the binary, unless it is here already: streamed, capped, verified, then set in its place by its digest
  * 3. the installation, built aside and renamed into place: the commit point
  *
- * A crash or cancel before 3 leaves nothing but, at most, a verified binary that the next installation uses.
+ * Installations of one binary wait for each other at 2, so it is fetched once. A failure or cancel before 3 leaves
+ * nothing; a crash at most a verified binary that the next installation uses.
  *
  * @throws NodeError `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
  *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `DIGEST_MISMATCH`,
@@ -39,13 +48,14 @@ export async function install(
   const { envelope } = await repository.applications.match(origin.application, {
     profiles,
     signal: o.signal,
-    ...(origin.version === undefined ? {} : { version: origin.version }),
+    version: origin.version,
   });
   const title = parseTitle(envelope.title);
-  await fetchOnce(ctx, repository, envelope, o);
-  o.signal.throwIfAborted();
-  o.report({ phase: "installing", done: 0, goal: 0, unit: "" });
+  using _held = await ctx.binaries.acquire(envelope.binary.sha256, o.signal);
+  const isNew = await fetchUnlessHere(ctx, repository, envelope, o);
   try {
+    throwIfAborted(o.signal);
+    o.report({ phase: "installing", done: 0, goal: 0, unit: "" });
     const record = await ctx.root.installations.install({
       title,
       envelope,
@@ -53,21 +63,43 @@ export async function install(
       env: options.env ?? {},
       args: options.args ?? [],
       binary: envelope.binary.sha256,
-      ...(requestId === undefined ? {} : { requestId }),
+      requestId,
     });
-    const object = formatName(record.name);
-    ctx.hub.publish(object);
-    return { object, note: "" };
+    return { object: publish(ctx, record.name), note: "" };
   } catch (error) {
+    if (isNew) {
+      await discard(ctx, envelope.binary.sha256);
+    }
     throw fromErrno(error, `installing ${originText}`);
   }
 }
 
-/** Makes sure that the binary is in the blob store. */
-async function fetchOnce(ctx: Context, repository: Repository, envelope: Envelope, o: TaskContext): Promise<void> {
+function publish(ctx: Context, name: InstallationName): string {
+  const object = formatName(name);
+  ctx.hub.publish(formatName({ kind: "application", title: name.title }));
+  ctx.hub.publish(object);
+  return object;
+}
+
+/** Takes back a binary that this call has brought; nobody else can have linked to it, because they wait for us. */
+async function discard(ctx: Context, sha256: string): Promise<void> {
+  try {
+    await ctx.root.blobs.retire(sha256);
+  } catch (error) {
+    ctx.logger.warn("a binary that nobody uses stays", { sha256, error });
+  }
+}
+
+/** Makes sure that the binary is in the blob store. @returns whether it was brought there */
+async function fetchUnlessHere(
+  ctx: Context,
+  repository: Repository,
+  envelope: Envelope,
+  o: TaskContext,
+): Promise<boolean> {
   const { binary } = envelope;
   if ((await ctx.root.blobs.size(binary.sha256)) === binary.sizeBytes) {
-    return;
+    return false;
   }
   if (binary.sizeBytes > ctx.maxBinaryBytes) {
     throw new NodeError(
@@ -93,14 +125,9 @@ async function fetchOnce(ctx: Context, repository: Repository, envelope: Envelop
     },
   });
   await checkRunsHere(ctx, await blob.head());
-  try {
-    await blob.commit();
-  } catch (error) {
-    // Another installation of the same binary was faster; what it set in place has the same digest.
-    if (!hasReason(error, "ALREADY_EXISTS")) {
-      throw error;
-    }
-  }
+  throwIfAborted(o.signal);
+  await blob.commit();
+  return true;
 }
 
 /** A publisher's label may be wrong; what the file says of itself is not. */

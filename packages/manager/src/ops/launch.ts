@@ -1,35 +1,32 @@
-import { join } from "node:path";
 import {
-  abortable,
-  deadlineSignal,
   describeExit,
   type Envelope,
   formatName,
+  hasReason,
   type InstanceName,
   NodeError,
   newId,
+  throwIfAborted,
 } from "@nodemanager/core";
-import { lastLines, makeLifeline, ParentHandle, protocolFor, terminate } from "@nodemanager/exec";
-import type { InstanceRecord } from "@nodemanager/layout";
+import { makeLifeline, ParentHandle, protocolFor, terminate } from "@nodemanager/exec";
+import type { InstanceRecord, LastExit, Suspension } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
-import { logFile } from "../log-files.ts";
-import type { Callback } from "../ports.ts";
+import { lifelineFile, logFile } from "../instance-files.ts";
+import { becomeReady } from "./become-ready.ts";
+import { lastExitOf } from "./end.ts";
 import { instanceEnvironment } from "./environment.ts";
-
-/** The key under which a child names its app cycle service. */
-const APP_CYCLE_ADDRESS = "APP_CYCLE_ADDRESS";
+import { requireLegal, settledRecord } from "./legality.ts";
 
 /** An application that never became ready gets this long to end in order. */
 const ABANDON_GRACE_MS = 2000;
 
-/** Runs an instance's pinned version in its workspace and returns when it is ready. */
-export interface LaunchOptions extends TaskContext {
+export interface LaunchOptions extends Pick<TaskContext, "signal" | "report"> {
   readonly requestId?: string | undefined;
 }
 
 /**
- * Takes a suspended instance to running.
+ * Runs an instance's pinned version in its workspace: takes it from suspended to running.
  *
  * 1. the process is started and held at its gate, so none of the application's own code runs yet
  * 2. its identity is claimed on disk: from here on every later manager knows the process
@@ -37,10 +34,12 @@ export interface LaunchOptions extends TaskContext {
  * 4. it becomes ready, which is recorded
  *
  * A crash before 2 leaves a process that reads end of file at its gate and exits; after 2, one that the next manager
- * finds. When it fails, nothing of the process is left and the instance is suspended with the reason.
+ * finds. When it fails, nothing of the process is left and the instance is suspended with the reason; when the signal
+ * aborts, it is suspended as before.
  *
- * @throws NodeError `INSTANCE_NOT_FOUND`, `INSTANCE_RUNNING`, `OPERATION_IN_PROGRESS`, `INSTALLATION_UNINSTALLED`,
- *   `SPAWN_FAILED`, `CHILD_EXITED`, `CHILD_REPORTED_FAILURE`, `CHILD_NOT_READY`, `CHILD_PROTOCOL_ERROR`, `CANCELLED`
+ * @throws NodeError `INSTANCE_NOT_FOUND`, `INSTANCE_RUNNING`, `INSTALLATION_UNINSTALLED`, `SPAWN_FAILED`, `CHILD_EXITED`,
+ *   `CHILD_REPORTED_FAILURE`, `CHILD_NOT_READY`, `CHILD_PROTOCOL_ERROR`, `CANCELLED`; `OPERATION_IN_PROGRESS` when
+ *   somebody else starts or ends it, also when they claim its end while it starts
  */
 export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions): Promise<void> {
   const key = formatName(name);
@@ -49,67 +48,53 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
     throw new NodeError("OPERATION_IN_PROGRESS", `instance ${key} is being started already`);
   }
   o.report({ phase: "starting", done: 0, goal: 0, unit: "" });
-  const record = await suspendedRecord(ctx, name);
+  const record = await settledRecord(ctx, name, o.signal);
+  requireLegal(record, "launch");
   const { envelope, binPath } = await ctx.root.instances.version(record);
-  const attempt = newId();
-  const handle = await spawn(ctx, record, envelope, binPath, attempt);
+  throwIfAborted(o.signal);
+  const handle = await spawn(ctx, record, envelope, binPath);
+  const attempt = handle.launchId;
   try {
-    o.signal.throwIfAborted();
+    throwIfAborted(o.signal);
     await ctx.root.instances.claimLaunch(name, {
       attempt,
       process: handle.identity,
       startedAt: ctx.clock.now(),
       lifeline: ctx.shutdownPolicy === "leave",
-      ...(handle.cgroup === undefined ? {} : { cgroup: handle.cgroup }),
-      ...(o.requestId === undefined ? {} : { requestId: o.requestId }),
+      cgroup: handle.cgroup,
+      requestId: o.requestId,
     });
   } catch (error) {
     await handle[Symbol.asyncDispose]();
     throw error;
   }
-  ctx.supervisor.add(key, { attempt, target: handle, exited: handle.exited, detach: () => handle.detach() });
+  const taken = new AbortController();
+  ctx.supervisor.add(key, {
+    attempt,
+    target: handle,
+    exited: handle.exited,
+    lastLines: () => handle.lastLines(),
+    taken: () => taken.abort(takenError(key)),
+    detach: () => handle.detach(),
+  });
   ctx.hub.publish(key);
   try {
-    const appCycleAddress = await becomeReady(ctx, name, envelope, handle, o.signal);
-    await ctx.root.instances.markReady(name, { attempt, ...(appCycleAddress ? { appCycleAddress } : {}) });
+    const signal = AbortSignal.any([taken.signal, o.signal]);
+    const appCycleAddress = await becomeReady(ctx, name, envelope, handle, signal);
+    await ctx.root.instances.markReady(name, { attempt, appCycleAddress });
   } catch (error) {
-    throw await abandon(ctx, record, envelope, attempt, handle, error);
+    const failure = { ...o, error, taken: taken.signal };
+    throw await ctx.supervisor.settle(key, () => abandon(ctx, record, envelope, handle, failure));
   }
   ctx.supervisor.watch(key, attempt);
   ctx.hub.publish(key);
 }
 
-async function suspendedRecord(ctx: Context, name: InstanceName): Promise<InstanceRecord> {
-  const record = await ctx.root.instances.read(name);
-  const key = formatName(name);
-  switch (record.state) {
-    case "suspended":
-      return record;
-    case "starting":
-    case "running":
-      throw new NodeError("INSTANCE_RUNNING", `instance ${key} is ${record.state} already`);
-    case "suspending":
-    case "stopping":
-      throw new NodeError("OPERATION_IN_PROGRESS", `instance ${key} is ${record.state}`);
-    case "stopped":
-      throw new NodeError("INSTANCE_NOT_FOUND", `instance ${key} was stopped for good`);
-  }
-}
-
-async function spawn(
-  ctx: Context,
-  record: InstanceRecord,
-  envelope: Envelope,
-  binPath: string,
-  attempt: string,
-): Promise<ParentHandle> {
-  const installation = await ctx.root.installations.read({
-    kind: "installation",
-    title: record.name.title,
-    installation: record.name.installation,
-  });
-  const lifelinePath = join(record.dir, "lifeline");
-  if (ctx.shutdownPolicy === "leave") {
+async function spawn(ctx: Context, record: InstanceRecord, envelope: Envelope, binPath: string): Promise<ParentHandle> {
+  const { title, installation: id } = record.name;
+  const installation = await ctx.root.installations.read({ kind: "installation", title, installation: id });
+  const lifelinePath = ctx.shutdownPolicy === "leave" ? lifelineFile(record) : undefined;
+  if (lifelinePath !== undefined) {
     await makeLifeline(lifelinePath);
   }
   return await ParentHandle.spawn(
@@ -118,105 +103,83 @@ async function spawn(
       args: [...envelope.args, ...installation.args],
       cwd: record.rootDir,
       env: instanceEnvironment(record, envelope, installation),
-      stdoutPath: logFile(record.logsDir, "stdout"),
-      stderrPath: logFile(record.logsDir, "stderr"),
+      stdoutPath: logFile(record, "stdout"),
+      stderrPath: logFile(record, "stderr"),
     },
     {
       protocol: protocolFor(envelope.readiness),
       containment: ctx.containment,
-      launchId: attempt,
-      ...(ctx.shutdownPolicy === "leave" ? { lifelinePath } : {}),
+      launchId: newId(),
+      lifelinePath,
     },
   );
 }
 
-/** Opens the gate and waits. @returns the app cycle address, for an application that has one */
-async function becomeReady(
-  ctx: Context,
-  name: InstanceName,
-  envelope: Envelope,
-  handle: ParentHandle,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const values = { INSTANCE_NAME: formatName(name) };
-  if (envelope.readiness.kind !== "appcycle") {
-    await handle.release({ values, secret: "" });
-    await handle.waitForReady(envelope.readiness, { signal, clock: ctx.clock });
-    return undefined;
-  }
-  // One deadline for the handshake and for the address that follows it.
-  const { timeoutMs } = envelope.readiness;
-  using deadline = deadlineSignal(
-    timeoutMs,
-    () => new NodeError("CHILD_NOT_READY", `it did not name its app cycle service within ${timeoutMs} ms`),
-    signal,
-  );
-  const callbackId = newId();
-  await using callback = await ctx.callbacks.listen({
-    socketPath: join(ctx.root.runDir, `cb-${callbackId.slice(0, 12)}`),
-    callbackId,
-    keys: [APP_CYCLE_ADDRESS],
-  });
-  await handle.release({
-    values: {
-      ...values,
-      CALLBACK_ADDRESS: callback.address,
-      CALLBACK_ID: callbackId,
-      APP_CYCLE_SOCKET: join(ctx.root.runDir, `ac-${callbackId.slice(0, 12)}`),
-    },
-    secret: "",
-  });
-  await handle.waitForReady(envelope.readiness, { signal: deadline.signal, clock: ctx.clock });
-  return await addressOrExit(callback, handle, deadline.signal);
+interface Failure extends LaunchOptions {
+  readonly error: unknown;
+  /** Aborted when somebody else ends the process. */
+  readonly taken: AbortSignal;
 }
 
-async function addressOrExit(callback: Callback, handle: ParentHandle, signal: AbortSignal): Promise<string> {
-  const exited = handle.exited.then((exit) => {
-    throw new NodeError("CHILD_EXITED", `it ${describeExit(exit)} before it named its app cycle service`);
-  });
-  return await Promise.race([callback.value(APP_CYCLE_ADDRESS, signal), abortable(exited, signal)]);
-}
-
-/** Ends a process that did not become ready. @returns the error for the caller */
+/**
+ * Ends a process that did not become ready, unless somebody else ends it already: whoever has claimed the end follows it
+ * through.
+ *
+ * @returns the error for the caller
+ * @throws NodeError `CHILD_NOT_STOPPED`, `DISK_FULL` and the like; the instance stays suspending then
+ */
 async function abandon(
   ctx: Context,
   record: InstanceRecord,
   envelope: Envelope,
-  attempt: string,
   handle: ParentHandle,
-  thrown: unknown,
+  failure: Failure,
 ): Promise<unknown> {
   const key = formatName(record.name);
-  await terminate(handle, {
-    signal: envelope.stop.signal,
-    graceMs: Math.min(envelope.stop.graceMs, ABANDON_GRACE_MS),
-    clock: ctx.clock,
-  });
-  ctx.supervisor.remove(key, attempt);
-  const exit = await handle.exited;
-  const at = ctx.clock.now();
-  const text = await lastLines(logFile(record.logsDir, "stdout"), logFile(record.logsDir, "stderr"));
-  const why = thrown instanceof Error ? thrown.message : "it failed to start";
-  const wanted = ctx.closing.aborted;
-  const claimed = await ctx.root.instances
-    .abandonLaunch(record.name, attempt, {
-      lastExit: { exit, at, lastLines: text },
-      // The manager's own shutdown is no reason not to run at the next start-up.
-      ...(wanted ? {} : { suspension: { by: "manager", why, at } }),
-    })
-    .then(
-      () => false,
-      () => true,
-    );
-  ctx.hub.publish(key);
-  if (claimed && !(thrown instanceof NodeError && thrown.reason === "OPERATION_IN_PROGRESS")) {
-    ctx.logger.warn("a launch that failed could not be recorded", { instance: key, error: thrown });
-  }
-  if (thrown instanceof NodeError) {
-    return new NodeError(thrown.reason, `instance ${key} did not start: ${thrown.message}`, {
-      metadata: { ...thrown.metadata, instance: key, ...(text ? { lastLines: text } : {}) },
-      cause: thrown,
+  const attempt = handle.launchId;
+  try {
+    // No longer than until somebody else ends it: a stop must not keep its victim's start waiting.
+    using _held = await ctx.ending.acquire(key, failure.taken);
+    await ctx.root.instances.claimSuspend(record.name, attempt);
+    ctx.hub.publish(key);
+    const live = ctx.supervisor.take(key, attempt);
+    await terminate(handle, {
+      signal: envelope.stop.signal,
+      graceMs: Math.min(envelope.stop.graceMs, ABANDON_GRACE_MS),
+      clock: ctx.clock,
     });
+    const lastExit = await lastExitOf(ctx, record, attempt, live, await handle.exited);
+    await ctx.root.instances.finishSuspend(record.name, { lastExit, suspension: reasonToRest(ctx, failure) });
+    ctx.supervisor.remove(key, attempt);
+    ctx.hub.publish(key);
+    return startError(key, failure.error, lastExit);
+  } catch (error) {
+    if (hasReason(error, "OPERATION_IN_PROGRESS", "INSTANCE_NOT_RUNNING", "INSTANCE_NOT_FOUND")) {
+      return takenError(key);
+    }
+    throw error;
   }
-  return thrown;
+}
+
+/** A failure is a reason not to try again at the next start-up; that nobody waits for it any more is none. */
+function reasonToRest(ctx: Context, { error, signal, requestId }: Failure): Suspension | undefined {
+  if (signal.aborted) {
+    return undefined;
+  }
+  const why = error instanceof Error ? error.message : "it failed to start";
+  return { by: "manager", why, at: ctx.clock.now(), requestId };
+}
+
+function startError(key: string, thrown: unknown, { exit, lastLines }: LastExit): unknown {
+  if (!(thrown instanceof NodeError)) {
+    return thrown;
+  }
+  return new NodeError(thrown.reason, `instance ${key} did not start: ${thrown.message}`, {
+    metadata: { exit: describeExit(exit), ...thrown.metadata, instance: key, ...(lastLines ? { lastLines } : {}) },
+    cause: thrown,
+  });
+}
+
+function takenError(key: string): NodeError {
+  return new NodeError("OPERATION_IN_PROGRESS", `instance ${key} was ended by somebody else while it started`);
 }

@@ -1,40 +1,56 @@
 import {
   describeExit,
   formatName,
+  hasReason,
   type InstallationName,
   type InstanceName,
   isErrno,
   NodeError,
 } from "@nodemanager/core";
 import { isAlive } from "@nodemanager/exec";
+import type { InstanceRecord } from "@nodemanager/layout";
 import { parseOrigin } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { Outcome } from "../operation.ts";
-import { targetOf } from "./end.ts";
+import { unseenEnd } from "./end.ts";
 import { recordExit } from "./exited.ts";
+import { settledRecord } from "./legality.ts";
+import { suspend } from "./suspend.ts";
 
 /**
- * Reads an instance anew and repairs what drifted: one whose process died unseen becomes suspended.
+ * Reads an instance anew and repairs what drifted: one whose process died unseen, or after a suspend that failed, becomes
+ * suspended.
  *
  * @throws NodeError `INSTANCE_NOT_FOUND`, `STORE_CORRUPT`
  */
-export async function refreshInstance(ctx: Context, name: InstanceName): Promise<Outcome> {
+export async function refreshInstance(ctx: Context, name: InstanceName, o: TaskContext): Promise<Outcome> {
   const object = formatName(name);
-  const record = await ctx.root.instances.read(name);
-  if (record.state !== "running" || isAlive(record.launch.process)) {
+  const record = await settledRecord(ctx, name, o.signal);
+  if (!("launch" in record) || !record.launch || isAlive(record.launch.process)) {
     return { object, note: record.state };
   }
-  const known = ctx.supervisor.get(object, record.launch.attempt);
-  const live = known ?? {
-    attempt: record.launch.attempt,
-    target: targetOf(record.launch),
-    exited: Promise.resolve({ kind: "unseen" as const }),
-    detach() {},
-  };
-  await recordExit(ctx, name, live);
-  ctx.supervisor.remove(object, record.launch.attempt);
-  return { object, note: `repaired: its process ${describeExit(await live.exited)}; it is suspended now` };
+  if (record.state === "running") {
+    const live = ctx.supervisor.get(object, record.launch.attempt) ?? unseenEnd(record.launch);
+    await recordExit(ctx, name, live);
+    return { object, note: `repaired: its process ${describeExit(await live.exited)}; it is suspended now` };
+  }
+  return { object, note: await finishSuspending(ctx, record, o) };
+}
+
+async function finishSuspending(ctx: Context, record: InstanceRecord, o: TaskContext): Promise<string> {
+  if (record.state !== "suspending") {
+    return record.state;
+  }
+  try {
+    await suspend(ctx, record.name, o);
+    return "repaired: a suspend that had failed is finished";
+  } catch (error) {
+    if (hasReason(error, "OPERATION_IN_PROGRESS", "INSTANCE_NOT_RUNNING")) {
+      return record.state;
+    }
+    throw error;
+  }
 }
 
 /**

@@ -3,9 +3,10 @@ import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { Outcome } from "../operation.ts";
 import { launch } from "./launch.ts";
+import { settledRecord } from "./legality.ts";
 
 /**
- * Runs a suspended instance again, in its workspace and with its version.
+ * Runs a suspended instance again, in its workspace and with its version. A cancelled resume leaves it as it was.
  *
  * @throws NodeError as `launch`
  */
@@ -16,7 +17,7 @@ export async function resume(
   o: TaskContext,
 ): Promise<Outcome> {
   const object = formatName(name);
-  const record = await ctx.root.instances.read(name);
+  const record = await settledRecord(ctx, name, o.signal);
   if (record.state === "running" && requestId !== undefined && record.launch.requestId === requestId) {
     return { object, note: "resumed by an earlier call with this request id" };
   }

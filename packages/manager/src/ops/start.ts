@@ -1,4 +1,5 @@
-import { formatName, hasReason, type InstallationName } from "@nodemanager/core";
+import { formatName, hasReason, type InstallationName, type InstanceName, throwIfAborted } from "@nodemanager/core";
+import type { InstanceRecord } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { Outcome } from "../operation.ts";
@@ -7,7 +8,8 @@ import { launch } from "./launch.ts";
 /**
  * Makes a new instance of an installation's current version and runs it.
  *
- * A cancelled start leaves no instance. One that fails leaves it suspended, with its logs and the reason.
+ * A cancelled start leaves no instance. One that fails leaves it suspended, with its logs and the reason; the same
+ * request id again runs that one.
  *
  * @throws NodeError as `launch`, and `INSTALLATION_NOT_FOUND`, `INSTALLATION_UNINSTALLED`
  */
@@ -17,34 +19,52 @@ export async function start(
   requestId: string | undefined,
   o: TaskContext,
 ): Promise<Outcome> {
-  const known = requestId === undefined ? undefined : await startedByRequest(ctx, installation, requestId);
-  if (known) {
-    return { object: known, note: "started by an earlier call with this request id" };
+  const known = requestId === undefined ? undefined : await ctx.starts.find(installation, requestId);
+  if (known && !hasFailed(known, requestId)) {
+    return { object: formatName(known.name), note: "started by an earlier call with this request id" };
   }
-  const record = await ctx.root.instances.create(installation, requestId === undefined ? {} : { requestId });
+  throwIfAborted(o.signal);
+  const record = known ?? (await create(ctx, installation, requestId));
   const object = formatName(record.name);
   ctx.hub.publish(object);
   try {
     await launch(ctx, record.name, { ...o, requestId });
   } catch (error) {
-    if (hasReason(error, "CANCELLED", "DEADLINE_EXCEEDED")) {
-      await ctx.root.instances.retire(record.name);
-      ctx.hub.publish(object);
+    if (o.signal.aborted) {
+      await discard(ctx, record.name);
     }
     throw error;
   }
   return { object, note: "" };
 }
 
-async function startedByRequest(
+async function create(
   ctx: Context,
   installation: InstallationName,
-  requestId: string,
-): Promise<string | undefined> {
-  for await (const record of ctx.root.instances.list(installation)) {
-    if (record.kind === "instance" && record.requestId === requestId) {
-      return formatName(record.name);
+  requestId: string | undefined,
+): Promise<InstanceRecord> {
+  const record = await ctx.root.instances.create(installation, { requestId });
+  if (requestId !== undefined) {
+    await ctx.starts.add(record.name, requestId);
+  }
+  return record;
+}
+
+/** Whether the call with this request id made the instance and did not get it to run. */
+function hasFailed(record: InstanceRecord, requestId: string | undefined): boolean {
+  return (
+    record.state === "suspended" && record.suspension?.by === "manager" && record.suspension.requestId === requestId
+  );
+}
+
+async function discard(ctx: Context, name: InstanceName): Promise<void> {
+  try {
+    await ctx.root.instances.retire(name);
+    ctx.hub.publish(formatName(name));
+  } catch (error) {
+    // Somebody who does not want it either was faster.
+    if (!hasReason(error, "INSTANCE_RUNNING", "INSTANCE_NOT_FOUND")) {
+      throw error;
     }
   }
-  return undefined;
 }

@@ -1,18 +1,21 @@
-import { formatName, type InstanceName, NodeError } from "@nodemanager/core";
-import type { Suspension } from "@nodemanager/layout";
+import { formatName, type InstanceName, throwIfAborted } from "@nodemanager/core";
+import type { ClaimedLaunch, Suspension } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { Outcome } from "../operation.ts";
-import { type ClaimedLaunch, endProcess, stopPolicyOf } from "./end.ts";
+import { endProcess, stopPolicyOf } from "./end.ts";
+import { holdEnd, requireLegal } from "./legality.ts";
 
-export interface SuspendOptions extends TaskContext {
+export interface SuspendOptions extends Pick<TaskContext, "signal" | "report"> {
   readonly deadlineMs?: number | undefined;
-  /** Why it must not be resumed at the next start-up; without it, it will be. */
+  /** Why it must not be resumed at the next start-up; without it, it will be if it would have been. */
   readonly suspension?: Suspension | undefined;
+  /** Only that launch. */
+  readonly attempt?: string | undefined;
 }
 
 /**
- * Ends an instance's process and keeps its workspace.
+ * Ends the process of a starting or running instance and keeps its workspace.
  *
  * The claim is the commit point: a call that is cancelled before it changes nothing, after it the process is ended all
  * the same. An instance that was left suspending by a failure is taken up again.
@@ -21,20 +24,22 @@ export interface SuspendOptions extends TaskContext {
  */
 export async function suspend(ctx: Context, name: InstanceName, o: SuspendOptions): Promise<Outcome> {
   const object = formatName(name);
-  using lock = ctx.ending.tryAcquire(object);
-  if (!lock) {
-    throw new NodeError("OPERATION_IN_PROGRESS", `instance ${object} is being ended already`);
-  }
+  await ctx.supervisor.settled(object, o.signal);
+  using _held = holdEnd(ctx, name);
   const record = await ctx.root.instances.read(name);
   if (record.state === "suspended" && isSameRequest(record.suspension, o.suspension)) {
     return { object, note: "suspended by an earlier call with this request id" };
   }
+  // Nobody else holds the end, so one that is suspending was left so.
+  const isLeft = record.state === "suspending";
+  if (!isLeft) {
+    requireLegal(record, "suspend");
+  }
   const policy = await stopPolicyOf(ctx, record);
-  o.signal.throwIfAborted();
-  const launch: ClaimedLaunch =
-    record.state === "suspending"
-      ? { ...record.launch, ready: record.ready }
-      : await ctx.root.instances.claimSuspend(name);
+  throwIfAborted(o.signal);
+  const launch: ClaimedLaunch = isLeft
+    ? { ...record.launch, ready: record.ready }
+    : await ctx.root.instances.claimSuspend(name, o.attempt);
   if (o.suspension) {
     // Before the process is ended: a manager killed meanwhile must leave it suspended and not resume it.
     await ctx.root.instances.setSuspension(name, o.suspension);
@@ -46,6 +51,7 @@ export async function suspend(ctx: Context, name: InstanceName, o: SuspendOption
     report: o.report,
   });
   await ctx.root.instances.finishSuspend(name, { lastExit });
+  ctx.supervisor.remove(object, launch.attempt);
   ctx.hub.publish(object);
   return { object, note: "" };
 }
