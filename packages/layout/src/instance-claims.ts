@@ -32,8 +32,8 @@ export interface Ending {
 export type ClaimedLaunch = Launch & { readonly ready?: Ready | undefined };
 
 /**
- * The transitions of an instance. Each is decided by one link(2) or rename(2), durable when it is acknowledged, and
- * undone or completed by nothing but the next one.
+ * The transitions of an instance. Each is decided by one link(2) or rename(2), and undone or completed by nothing but the
+ * next one.
  *
  * ```
  *   suspended ── launch: link info ──► starting ── ready: document with the same attempt ──► running
@@ -42,6 +42,12 @@ export type ClaimedLaunch = Launch & { readonly ready?: Ready | undefined };
  *       └── finish: unlink info.suspending ── suspending ◄── suspend: rename info ─────────────┘
  *   any of these ── stop: rename info, or link one without a process and rename that ──► stopping ── rename directory ──► stopped
  * ```
+ *
+ * What ends in running, suspended or stopped is durable when it is acknowledged. A claim (starting, suspending, stopping)
+ * is about a living process: it has to outlive the manager, and is on disk for the next one as soon as it is made. That
+ * it outlives the power as well is of no use, because the process does not, so no sync of the directory is waited for
+ * before an application may run; the bytes of the document are synced before it gets its name, so that it is never
+ * half there.
  *
  * What a claim decides holds against a crash at any point and against anybody who uses the same names. Within this
  * process the steps of one instance's claims also wait for each other, for one reason: rename(2) replaces what has the
@@ -53,6 +59,8 @@ export class InstanceClaims {
   readonly #reader: InstanceReader;
   readonly #installations: InstallationStore;
   readonly #turns = new KeyedMutex();
+  /** By directory of instances: the sync since which none was made there without one. */
+  readonly #listings = new Map<string, Promise<void>>();
 
   constructor(context: LayoutContext, root: string, reader: InstanceReader, installations: InstallationStore) {
     this.#context = context;
@@ -77,7 +85,6 @@ export class InstanceClaims {
           throw taken(name, await this.#claim(name, dir));
         }
         await this.#installations.currentVersion(name);
-        await this.#context.fs.syncDir(dir);
       } catch (error) {
         await this.#context.bestEffort("taking a launch back", () => unlinkIfThere(this.#context, join(dir, INFO)));
         throw error;
@@ -91,7 +98,7 @@ export class InstanceClaims {
       await this.#own(name, dir, ready.attempt);
       await replaceFile(this.#context, join(dir, READY), encodeDocument(ready));
       await unlinkIfThere(this.#context, join(dir, SUSPENDED));
-      await this.#context.fs.syncDir(dir);
+      await this.settle(dir);
     });
   }
 
@@ -113,7 +120,7 @@ export class InstanceClaims {
       if (claim.file !== INFO || !claim.launch) {
         throw inProgress(name, claim);
       }
-      await this.#take(dir, SUSPENDING);
+      await this.#context.fs.rename(join(dir, INFO), join(dir, SUSPENDING));
       return { ...claim.launch, ready: claim.ready };
     });
   }
@@ -139,7 +146,7 @@ export class InstanceClaims {
       if (claim?.file !== INFO) {
         throw inProgress(name, claim);
       }
-      await this.#take(dir, STOPPING);
+      await this.#context.fs.rename(join(dir, INFO), join(dir, STOPPING));
       return claim.launch && { ...claim.launch, ready: claim.ready };
     });
   }
@@ -164,21 +171,30 @@ export class InstanceClaims {
     });
   }
 
+  /** Notes that an instance's directory appeared without a sync of the directory above it. */
+  unsettle(dir: string): void {
+    this.#listings.delete(dirname(dir));
+  }
+
+  /**
+   * Makes durable what was changed in an instance's directory, and that the directory is there: it may have been made
+   * without a sync, also by a manager that was killed.
+   */
+  async settle(dir: string): Promise<void> {
+    const { fs } = this.#context;
+    const above = dirname(dir);
+    let listing = this.#listings.get(above);
+    if (!listing) {
+      listing = fs.syncDir(above);
+      this.#listings.set(above, listing);
+      listing.catch(() => this.#listings.delete(above));
+    }
+    await Promise.all([fs.syncDir(dir), listing]);
+  }
+
   /** Runs steps of one instance, after those that are under way. */
   async inTurn<T>(name: InstanceName, work: (dir: string) => Promise<T>): Promise<T> {
     return await this.#inTurn(name, work);
-  }
-
-  /** Takes `info` over under another name; when that cannot be made durable, gives it back. */
-  async #take(dir: string, as: typeof SUSPENDING | typeof STOPPING): Promise<void> {
-    const { fs } = this.#context;
-    await fs.rename(join(dir, INFO), join(dir, as));
-    try {
-      await fs.syncDir(dir);
-    } catch (error) {
-      await this.#context.bestEffort("giving a claim back", () => fs.rename(join(dir, as), join(dir, INFO)));
-      throw error;
-    }
   }
 
   /**
@@ -195,7 +211,7 @@ export class InstanceClaims {
     await this.#context.fs.unlink(join(dir, claim));
     // Without its claim it means nothing any more; before, it would be missed.
     await this.#context.bestEffort("removing a ready document", () => unlinkIfThere(this.#context, join(dir, READY)));
-    await this.#context.fs.syncDir(dir);
+    await this.settle(dir);
   }
 
   async #own(name: InstanceName, dir: string, attempt: string): Promise<void> {

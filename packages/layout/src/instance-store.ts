@@ -30,9 +30,9 @@ import {
 import type { BrokenRecord, InstanceRecord, LastExit, Launch, Suspension } from "./records.ts";
 import { retire } from "./retire.ts";
 import { StagedTree } from "./staged-tree.ts";
-import { unlinkIfThere, writeAtomic } from "./write-atomic.ts";
+import { replaceFile, unlinkIfThere } from "./write-atomic.ts";
 
-/** The instances of a root. What a method acknowledges is durable; see {@link InstanceClaims} for the transitions. */
+/** The instances of a root; see {@link InstanceClaims} for the transitions and what is durable when. */
 export class InstanceStore {
   readonly #context: LayoutContext;
   readonly #root: string;
@@ -53,12 +53,15 @@ export class InstanceStore {
   /**
    * Makes an instance that pins the installation's current version, suspended because it never ran.
    *
+   * @param o.durable - false: a power cut before the next durable transition (`markReady`, `abandonLaunch`,
+   *   `finishSuspend`, `finishStop`, `setSuspension`) may undo the whole creation, never a part of it. For who
+   *   acknowledges nothing before that.
    * @throws NodeError `INSTALLATION_UNINSTALLED`, `INSTALLATION_NOT_FOUND`, `ALREADY_EXISTS` for a given id, `DISK_FULL`,
    *   `READ_ONLY`. Nothing is visible then.
    */
   async create(
     installation: InstallationName,
-    o: { id?: InstanceId | undefined; requestId?: string | undefined } = {},
+    o: { id?: InstanceId | undefined; requestId?: string | undefined; durable?: boolean | undefined } = {},
   ): Promise<InstanceRecord> {
     const { title, installation: installationId } = installation;
     const instance = o.id ?? newInstanceId(this.#context.random);
@@ -76,8 +79,12 @@ export class InstanceStore {
       await stage.symlink(VERSION, pinnedVersionTarget(versionDir.slice(dirname(versionDir).length + 1)));
       // An uninstall that came first must find either no instance or this one, never miss it.
       const confirm = async () => void (await this.#installations.currentVersion(installation));
-      if (!(await stage.publish(dir, confirm))) {
+      const { durable = true } = o;
+      if (!(await stage.publish(dir, { confirm, durable }))) {
         throw new NodeError("ALREADY_EXISTS", `there is an instance ${formatName(name)} already`);
+      }
+      if (!durable) {
+        this.#claims.unsettle(dir);
       }
       return {
         kind: "instance",
@@ -144,8 +151,8 @@ export class InstanceStore {
   }
 
   /**
-   * Claims the right to run the instance. The process exists by then, held at its gate; when this returns, its identity
-   * is durable and the gate may be opened. Of several callers one wins.
+   * Claims the right to run the instance. The process exists by then, held at its gate; when this returns, whoever
+   * opens the root after us finds its identity, and the gate may be opened. Of several callers one wins.
    *
    * @throws NodeError `INSTANCE_RUNNING`, `OPERATION_IN_PROGRESS` while it is being suspended or stopped,
    *   `INSTANCE_NOT_FOUND`, `INSTALLATION_UNINSTALLED`. The state is what it was then.
@@ -240,11 +247,11 @@ export class InstanceStore {
               suspension,
             )
           : encodeDocument(suspension);
-        await writeAtomic(this.#context, file, bytes);
-      } else if (names.has(SUSPENDED)) {
+        await replaceFile(this.#context, file, bytes);
+      } else {
         await unlinkIfThere(this.#context, file);
-        await this.#context.fs.syncDir(dir);
       }
+      await this.#claims.settle(dir);
     });
   }
 

@@ -81,11 +81,12 @@ export class StagedTree implements AsyncDisposable {
   /**
    * Publishes the tree.
    *
-   * @param confirm - looks, after the rename, whether it may stay; when it throws, the tree is taken back
+   * @param o.confirm - looks, after the rename, whether it may stay; when it throws, the tree is taken back
+   * @param o.durable - false: the caller syncs the directory of the place before it acknowledges anything
    * @returns false when the place is taken; the tree can be published elsewhere then
    * @throws the errno; nothing stays in its place then, or, when taking it back failed too, the whole tree
    */
-  async publish(place: string, confirm?: () => Promise<void>): Promise<boolean> {
+  async publish(place: string, o: { confirm?: () => Promise<void>; durable?: boolean } = {}): Promise<boolean> {
     await this.#sync();
     try {
       await this.#context.fs.rename(this.dir, place);
@@ -97,8 +98,10 @@ export class StagedTree implements AsyncDisposable {
     }
     this.#published = true;
     try {
-      await confirm?.();
-      await this.#context.fs.syncDir(dirname(place));
+      await o.confirm?.();
+      if (o.durable !== false) {
+        await this.#context.fs.syncDir(dirname(place));
+      }
     } catch (error) {
       await this.#context.bestEffort(`taking ${place} back`, () => retire(this.#context, place));
       throw error;

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { type FsOps, type NewFile, nodeFs } from "@nodemanager/layout";
 
 /** One change, with everything that is needed to make it again. `file` tells open files apart. */
@@ -138,7 +139,7 @@ export function failAt(
 export function lines(changes: readonly Change[], dir: string): string[] {
   const names = new Map<string, string>();
   const short = (path: string) =>
-    (path === dir ? "." : path.slice(dir.length + 1)).replace(
+    (relative(dir, path) || ".").replace(
       /(\.incoming-|\.deleted-)([a-z]+-)?[a-z2-7]{26}-\d+/g,
       (full, prefix: string, kind = "") => {
         const known = names.get(full) ?? String.fromCharCode(65 + names.size);

@@ -7,6 +7,8 @@ export interface Scenario {
   readonly name: string;
   readonly prepare?: (root: Root, currentLink: string) => Promise<unknown>;
   readonly run: (root: Root, currentLink: string) => Promise<unknown>;
+  /** A claim: acknowledged, it survives the manager and need not survive the power. */
+  readonly isClaim?: boolean;
   /** Whether even the names of all files must be the old or the new ones. */
   readonly exact?: boolean;
 }
@@ -109,6 +111,7 @@ export const scenarios: readonly Scenario[] = [
     prepare: created,
     run: (root) => root.instances.claimLaunch(NAME, launch()),
     exact: true,
+    isClaim: true,
   },
   { name: "instances.markReady", prepare: starting, run: (root) => root.instances.markReady(NAME, { attempt: "one" }) },
   {
@@ -121,6 +124,7 @@ export const scenarios: readonly Scenario[] = [
     prepare: running,
     run: (root) => root.instances.claimSuspend(NAME),
     exact: true,
+    isClaim: true,
   },
   {
     name: "instances.finishSuspend",
@@ -132,8 +136,18 @@ export const scenarios: readonly Scenario[] = [
     prepare: suspending,
     run: (root) => root.instances.finishSuspend(NAME, { lastExit: LAST_EXIT }),
   },
-  { name: "instances.claimStop of a running one", prepare: running, run: (root) => root.instances.claimStop(NAME) },
-  { name: "instances.claimStop of a suspended one", prepare: created, run: (root) => root.instances.claimStop(NAME) },
+  {
+    name: "instances.claimStop of a running one",
+    prepare: running,
+    run: (root) => root.instances.claimStop(NAME),
+    isClaim: true,
+  },
+  {
+    name: "instances.claimStop of a suspended one",
+    prepare: created,
+    run: (root) => root.instances.claimStop(NAME),
+    isClaim: true,
+  },
   {
     name: "instances.finishStop",
     prepare: stopping,
