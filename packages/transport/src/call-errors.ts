@@ -67,7 +67,7 @@ function toNodeError(error: unknown, details: Uint8Array | undefined, peer: Peer
   const problem = certificateProblem(error.details, peer);
   return problem
     ? new NodeError("UNAUTHENTICATED", `${peer.where}: ${problem}`, { metadata: { address: peer.where }, cause: error })
-    : new NodeError(peer.unavailable, `${peer.where} cannot be reached: ${shortly(error.details)}`, {
+    : new NodeError(peer.unavailable, `${peer.where} cannot be reached: ${shortly(error.details, peer)}`, {
         metadata: { address: peer.where },
         cause: error,
       });
@@ -75,6 +75,9 @@ function toNodeError(error: unknown, details: Uint8Array | undefined, peer: Peer
 
 /** Whether one side did not accept the other's certificate, as far as the text says. */
 function certificateProblem(text: string, { isTls }: Peer): string | undefined {
+  if (/\balert certificate required/i.test(text)) {
+    return "it wants a certificate; give one that its client CA has signed";
+  }
   if (/\balert (?:certificate|bad certificate|unknown ca|unsupported certificate)/i.test(text)) {
     return "it does not accept our certificate; give one that its client CA has signed";
   }
@@ -82,15 +85,24 @@ function certificateProblem(text: string, { isTls }: Peer): string | undefined {
     return "its certificate is not one that we trust for this name; give the CA that has signed it, or its right name";
   }
   // A Node server looks at the certificate after the handshake, and then closes the connection without a word.
-  return isTls && /^No connection established\. Last error: (?:Failed to connect|read ECONNRESET)/.test(text)
+  return isTls && CLOSED_AT_ONCE.test(text)
     ? "it closed the connection after the handshake: it probably does not accept our certificate"
     : undefined;
 }
 
+const CLOSED_AT_ONCE = /^No connection established\. Last error: (?:Failed to connect|(?:Error: )?read ECONNRESET)/;
+
 /** What the system said, out of what grpc-js wraps around it. */
-function shortly(text: string): string {
+function shortly(text: string, { isTls }: Peer): string {
+  if (!isTls && CLOSED_AT_ONCE.test(text)) {
+    return "it closed the connection at once; it may want TLS";
+  }
+  if (/wrong version number/.test(text)) {
+    return "it does not speak TLS";
+  }
+  const system = /\b(?:connect|read|write) E[A-Z]+/.exec(text)?.[0];
   return (
-    /\b(?:connect|read|write) E[A-Z]+/.exec(text)?.[0] ??
-    (text.replace(/\.? *Resolution note:.*$/s, "") || "it broke off")
+    system ??
+    (text.replace(/^No connection established\. Last error: |\.? *Resolution note:.*$/gs, "") || "it broke off")
   );
 }

@@ -114,8 +114,22 @@ describe("a server with mutual TLS", () => {
     ]);
   });
 
-  test("refuses plaintext", async () => {
-    expect(await reasonOf(check(undefined))).toBe("NODE_UNAVAILABLE");
+  test("refuses plaintext, and a server in plaintext is no server with TLS", async () => {
+    expect(await failureOf(check(undefined))).toMatchObject({
+      reason: "NODE_UNAVAILABLE",
+      message: expect.stringMatching(/may want TLS/),
+    });
+    const client = await ours.issue({ name: "client" });
+    await using plain = await serve({
+      listen: [{ kind: "tcp", host: "127.0.0.1", port: 0 }],
+      requireTlsOnTcp: false,
+      register: () => {},
+    });
+    const [to] = plain.addresses;
+    expect(await failureOf(check({ caFile: ours.caFile, ...client }, to))).toMatchObject({
+      reason: "NODE_UNAVAILABLE",
+      message: expect.stringMatching(/does not speak TLS/),
+    });
   });
 
   test("speaks TLS 1.3 and nothing older", async () => {
