@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { fetchBinary, openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
 import { serveRepository } from "@nodemanager/repository/server";
 
-/** In bytes. */
+/** In bytes, over what it was before. */
 export interface MemoryUse {
-  readonly before: number;
-  readonly peakPublishing: number;
-  readonly peakFetching: number;
+  /** The most that was held in buffers, without what was only not collected yet. */
+  readonly publishingHeld: number;
+  readonly fetchingHeld: number;
+  /** The most that the process had. */
+  readonly residentPeak: number;
 }
 
 const [kind = "", dir = "", size = ""] = process.argv.slice(2);
@@ -23,11 +25,28 @@ await using repository = await openRepository(
   kind === "grpc" ? parseRepositoryAddress(server.address) : { kind: "file", dir: path },
 );
 
-const before = process.memoryUsage.rss();
-let peak = before;
-const sample = () => {
-  peak = Math.max(peak, process.memoryUsage.rss());
-};
+const SAMPLE_EVERY_BYTES = 16 * 1024 * 1024;
+
+function held(): number {
+  // The second finishes what the first left to other threads.
+  globalThis.gc?.();
+  globalThis.gc?.();
+  return process.memoryUsage().arrayBuffers;
+}
+
+const heldBefore = held();
+const residentBefore = process.memoryUsage.rss();
+let resident = residentBefore;
+let peak = 0;
+let nextSample = SAMPLE_EVERY_BYTES;
+function sample(doneBytes: number): void {
+  resident = Math.max(resident, process.memoryUsage.rss());
+  if (doneBytes >= nextSample) {
+    nextSample += SAMPLE_EVERY_BYTES;
+    peak = Math.max(peak, held() - heldBefore);
+  }
+}
+
 const { envelope } = await publish({
   file,
   to: repository,
@@ -36,17 +55,18 @@ const { envelope } = await publish({
   profiles: ["p"],
   onProgress: sample,
 });
-const peakPublishing = peak;
+const publishingHeld = peak;
 peak = 0;
+nextSample = SAMPLE_EVERY_BYTES;
 const sink = {
   written: 0,
   async write(chunk: Uint8Array) {
     // As slow as a disk: what does not wait for it piles up.
     await new Promise((resolve) => setImmediate(resolve));
     sink.written += chunk.length;
-    sample();
+    sample(sink.written);
   },
 };
 await fetchBinary({ from: repository.binaries, ref: envelope.binary, sink, maxBytes: Number(size) });
-const use: MemoryUse = { before, peakPublishing, peakFetching: peak };
+const use: MemoryUse = { publishingHeld, fetchingHeld: peak, residentPeak: resident - residentBefore };
 console.log(JSON.stringify(use));
