@@ -101,9 +101,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const close = async (graceMs: number): Promise<void> => {
     services.health.close();
     closed ??= Promise.all(running.map((server) => server.shutdown()));
-    const timer = setTimeout(() => forceShutdown(running), graceMs);
+    // grpc-js forgets its callback when a session is just breaking down: what is left after the end is not waited for.
+    const over = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      forceShutdown(running);
+      setImmediate(over.resolve);
+    }, graceMs);
     try {
-      await closed;
+      await Promise.race([closed, over.promise]);
     } finally {
       clearTimeout(timer);
     }

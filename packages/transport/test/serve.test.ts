@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { NodeError } from "@nodemanager/core";
 import { HealthDefinition } from "@nodemanager/proto";
@@ -253,6 +253,22 @@ describe("a call", () => {
     await using _server = await serve({ listen: [address], register: registering({}) });
     await eventually(async () => expect(await client.config.set({})).toEqual({}));
   });
+});
+
+test("what speaks no gRPC is turned away, and everybody else is served", async () => {
+  await using running = await start();
+  const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  const nonsense = ["", "\0", "GET / HTTP/1.1\r\n\r\n", preface, `${preface}${"\xff".repeat(1000)}`];
+  for (const bytes of nonsense) {
+    const socket = createConnection(running.path);
+    socket.on("error", () => {});
+    socket.end(bytes, "latin1");
+    socket.resume();
+    await once(socket, "close");
+  }
+  using client = clients(running.address);
+  expect(await client.config.set({})).toEqual({});
+  expect(running.logger.records.filter(({ level }) => level === "error")).toEqual([]);
 });
 
 describe("a stream", () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { NodeError, REASONS, type Reason, silentLogger } from "@nodemanager/core";
 import { Any, ErrorInfo, RetryInfo, Status } from "@nodemanager/proto";
 import { decodeStatus, encodeStatus, errorFromStatus, statusFromError } from "@nodemanager/transport";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RecordingLogger } from "./recording-logger.ts";
 
@@ -110,6 +111,14 @@ describe("a status from elsewhere", () => {
       reason: "INTERNAL",
       metadata: { a: "b", peerReason: "FROM_THE_FUTURE" },
     });
+  });
+
+  test("made of any bytes is still an error with a reason", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.integer(), fc.string(), (details, code, message) => {
+        expect(errorFromStatus({ code, message, details })).toBeInstanceOf(NodeError);
+      }),
+    );
   });
 
   test("of another domain, or with garbage for details, is read by its code", () => {
