@@ -1,8 +1,10 @@
 // Runs every check and every test: `node tools/check/run.ts [TEST-FILE-OR-FOLDER...]`. `npm test` sets up and runs it.
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runChecks } from "./src/check.ts";
 import { command } from "./src/command.ts";
+import { leftoversCheck } from "./src/leftovers.ts";
 import { packageChecks } from "./src/package-checks.ts";
 import { releaseCheck } from "./src/release-check.ts";
 import { runTests } from "./src/run-tests.ts";
@@ -25,10 +27,20 @@ const checks = [
   ...packageChecks(root, scratch),
   releaseCheck(root, scratch),
 ];
-const checked = await runChecks(checks, (text) => process.stdout.write(text));
-const tested = await runTests(root, scratch, process.argv.slice(2));
-await rm(scratch, { recursive: true, force: true });
+const write = (text: string) => process.stdout.write(text);
+const tallies = [await runChecks(checks, write)];
 
-const failed = checked.failed + tested.failed;
-console.log(`${checked.passed + tested.passed} passed, ${failed} failed`);
+// Beside others' temporary files and not in the clone: sockets need a short path.
+const temporary = await mkdtemp(join(tmpdir(), "nmt-"));
+try {
+  tallies.push(await runTests(root, { scratch, temporary, filters: process.argv.slice(2) }));
+  tallies.push(await runChecks([leftoversCheck(temporary)], write));
+} finally {
+  await rm(temporary, { recursive: true, force: true });
+  await rm(scratch, { recursive: true, force: true });
+}
+
+const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
+const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
+console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

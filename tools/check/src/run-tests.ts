@@ -17,14 +17,18 @@ interface Report {
  * Runs the tests, a line for each as it ends.
  *
  * @param scratch - a directory for the report
+ * @param temporary - a directory for the tests' temporary files
  * @param filters - files or folders; without them, all
  */
-export async function runTests(root: string, scratch: string, filters: readonly string[]): Promise<Tally> {
+export async function runTests(
+  root: string,
+  { scratch, temporary, filters }: { scratch: string; temporary: string; filters: readonly string[] },
+): Promise<Tally> {
   const file = join(scratch, "tests.json");
   const args = ["run", "--reporter=verbose", "--reporter=json", `--outputFile.json=${file}`, ...filters];
   const succeeded = await new Promise<boolean>((resolve) => {
     // In CI vitest colours its lines, whatever they are written to.
-    const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1" };
+    const env = { ...process.env, TMPDIR: temporary, ...(!process.stdout.isTTY && { NO_COLOR: "1" }) };
     const child = spawn("vitest", args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
     child.on("error", () => resolve(false));
     child.on("close", (code) => resolve(code === 0));

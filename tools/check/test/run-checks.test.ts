@@ -1,6 +1,10 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { tempDir } from "../../../packages/testing/src/temp-dir.ts";
 import { type Check, runChecks } from "../src/check.ts";
 import { command } from "../src/command.ts";
+import { leftoversCheck } from "../src/leftovers.ts";
 import { tallyOf } from "../src/run-tests.ts";
 
 async function run(...checks: readonly Check[]): Promise<{ lines: string[]; passed: number; failed: number }> {
@@ -43,6 +47,15 @@ test.each([
   const result = await run(check);
   expect(result).toMatchObject({ passed: 0, failed: 1 });
   expect(result.lines.join("\n")).toContain(expected);
+});
+
+test("what the tests left behind is named", async () => {
+  await using dir = await tempDir();
+  expect(await run(leftoversCheck(dir.path))).toMatchObject({ passed: 1, failed: 0 });
+  await writeFile(join(dir.path, "left"), "");
+  const result = await run(leftoversCheck(dir.path));
+  expect(result).toMatchObject({ passed: 0, failed: 1 });
+  expect(result.lines).toContain("      left");
 });
 
 test("tests are counted one by one", () => {
