@@ -3,10 +3,10 @@ import * as v from "valibot";
 import type { FsOps } from "./fs-ops.ts";
 
 /** The most bytes that a document may have. */
-export const DOCUMENT_MAX_BYTES: number = 1024 * 1024;
+const DOCUMENT_MAX_BYTES: number = 1024 * 1024;
 
 /** The `schemaVersion` of every document that this program writes, and the only one that it reads. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** How one kind of document looks: a valibot object schema of everything but `schemaVersion`. */
 export type DocumentSchema = v.ObjectSchema<v.ObjectEntries, undefined>;

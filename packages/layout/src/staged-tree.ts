@@ -2,20 +2,21 @@ import { dirname, join } from "node:path";
 import { isErrno } from "@nodemanager/core";
 import { INCOMING, type LayoutContext } from "./context.ts";
 import { DIRECTORY_MODE } from "./directories.ts";
+import type { NewFile } from "./fs-ops.ts";
 import { retire } from "./retire.ts";
 
 /**
  * A directory that is built out of sight, and appears in its place whole and durable or not at all.
  *
  * Order: every file is created, written and synced and every directory synced before the one rename; after it the
- * directory of its place is synced. The syncs before the rename overlap, since only their end matters.
+ * directory of its place is synced.
  * Disposing before {@link publish} removes what was built.
  */
 export class StagedTree implements AsyncDisposable {
   readonly dir: string;
   readonly #context: LayoutContext;
   readonly #directories: string[] = [];
-  readonly #syncs: Promise<unknown>[] = [];
+  readonly #files: NewFile[] = [];
   #published = false;
 
   private constructor(context: LayoutContext, dir: string) {
@@ -47,16 +48,11 @@ export class StagedTree implements AsyncDisposable {
    */
   async file(path: string, bytes: Uint8Array, mode?: number): Promise<void> {
     const file = await this.#context.fs.createFile(join(this.dir, path), 0o600);
-    try {
-      await file.write(bytes);
-      if (mode !== undefined) {
-        await file.setMode(mode);
-      }
-    } catch (error) {
-      await file.close();
-      throw error;
+    this.#files.push(file);
+    await file.write(bytes);
+    if (mode !== undefined) {
+      await file.setMode(mode);
     }
-    this.#later(file.sync().finally(() => file.close()));
   }
 
   async symlink(path: string, target: string): Promise<void> {
@@ -66,16 +62,6 @@ export class StagedTree implements AsyncDisposable {
   /** A further name for a file whose bytes are durable already. */
   async hardLink(path: string, existing: string): Promise<void> {
     await this.#context.fs.link(existing, join(this.dir, path));
-  }
-
-  async #sync(): Promise<void> {
-    for (const dir of this.#directories.splice(0).reverse()) {
-      this.#later(this.#context.fs.syncDir(dir));
-    }
-    const failed = (await Promise.allSettled(this.#syncs)).find((result) => result.status === "rejected");
-    if (failed) {
-      throw failed.reason;
-    }
   }
 
   /**
@@ -114,18 +100,32 @@ export class StagedTree implements AsyncDisposable {
       return;
     }
     this.#published = true;
-    await Promise.allSettled(this.#syncs);
-    await this.#context.bestEffort(`removing ${this.dir}`, () => this.#context.fs.removeTree(this.dir));
+    await this.#context.bestEffort(`removing ${this.dir}`, async () => {
+      await this.#close();
+      await this.#context.fs.removeTree(this.dir);
+    });
+  }
+
+  /** All at once and after everything was made: then one commit of the file system's journal serves them all. */
+  async #sync(): Promise<void> {
+    const files = this.#files.map((file) => file.sync());
+    const directories = this.#directories.map((dir) => this.#context.fs.syncDir(dir));
+    const results = await Promise.allSettled([...files, ...directories]);
+    await this.#close();
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) {
+      throw failed.reason;
+    }
+  }
+
+  async #close(): Promise<void> {
+    for (const file of this.#files.splice(0)) {
+      await file.close();
+    }
   }
 
   async #mkdir(dir: string): Promise<void> {
     await this.#context.fs.mkdir(dir, DIRECTORY_MODE);
     this.#directories.push(dir);
-  }
-
-  #later(sync: Promise<unknown>): void {
-    // Its failure is seen in sync().
-    sync.catch(() => {});
-    this.#syncs.push(sync);
   }
 }

@@ -103,7 +103,7 @@ export class RecordingFs implements FsOps {
 }
 
 /** An error of a system call, as the disk gives it. */
-export function errno(code: string): Error {
+function errno(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
 
