@@ -2,8 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 
 /** The most lines, and the most bytes, that {@link lastLines} gives. */
-export const LAST_LINES = 10;
-export const LAST_LINES_BYTES = 4096;
+const LAST_LINES = 10;
+const LAST_LINES_BYTES = 4096;
 
 /** Where in the logs to begin: what is before belongs to an earlier process. */
 export interface LastLinesOptions {
@@ -55,7 +55,7 @@ async function tail(path: string, from: number): Promise<string> {
  *
  * @param cut - whether the first line began before these bytes
  */
-export function lastLinesOf(bytes: Uint8Array, cut: boolean): string {
+function lastLinesOf(bytes: Uint8Array, cut: boolean): string {
   const text = new TextDecoder().decode(bytes);
   const lines = text.replace(/\r\n/g, "\n").replace(/\s+$/, "").split("\n");
   const whole = cut && lines.length > 1 ? lines.slice(1) : lines;

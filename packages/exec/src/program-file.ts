@@ -43,7 +43,7 @@ export function checkProgram(file: string, cwd: string): void {
 }
 
 /** Why the kernel would not run a file that begins like this; nothing when it would. */
-export function unrunnable(head: Uint8Array | undefined, arch: NodeJS.Architecture = process.arch): string | undefined {
+function unrunnable(head: Uint8Array | undefined, arch: NodeJS.Architecture = process.arch): string | undefined {
   if (!head) {
     return undefined; // Executable and not readable: the kernel may run it all the same.
   }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type Command,
-  isAlive,
   ParentHandle,
   type Protocol,
   readProcessIdentity,
@@ -109,20 +108,7 @@ export function processesOf(launchId: string): readonly number[] {
     });
 }
 
-/** Waits until a process that is not necessarily our child is dead. */
-export async function dead(pid: number): Promise<void> {
-  const identity = readProcessIdentity(pid);
-  await vi.waitFor(
-    () => {
-      if (identity && isAlive(identity)) {
-        throw new Error(`process ${pid} lives`);
-      }
-    },
-    { timeout: 15_000, interval: 5 },
-  );
-}
-
-export function python(): string {
+function python(): string {
   const found = ["/usr/bin/python3", "/usr/local/bin/python3"].find((file) => {
     try {
       readFileSync(file);

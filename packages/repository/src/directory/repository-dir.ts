@@ -5,7 +5,7 @@ import { makeDir, readSmallFile, syncDir, writeNewFile } from "./durable-file.ts
 import { repositoryError } from "./repository-error.ts";
 
 /** The format of directories that this program reads and writes. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 // What a crashed publisher leaves behind is not touched while it may still be somebody's work.
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
