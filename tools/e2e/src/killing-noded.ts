@@ -1,6 +1,6 @@
 // noded with a switch that kills it between two steps on the file system: run from source, with noded's own arguments.
 //
-// A line on stdin, `arm STEP before|after reads|changes`, begins to count and is answered with a line on stdout.
+// A line on stdin, `arm STEP before|after reads|changes`, begins to count (a step 0 never comes) and is answered with the same line on stdout.
 // NM_KILL in the environment has the same words and counts from the first step of the start-up on. NM_BUG names a mistake
 // to plant.
 import { homedir } from "node:os";
@@ -25,7 +25,7 @@ if (process.env.NM_KILL !== undefined) {
 }
 createInterface({ input: process.stdin }).on("line", (line) => {
   kill.arm(parse(line.replace(/^arm /, "")));
-  process.stdout.write("armed\n");
+  process.stdout.write(`${line}\n`);
 });
 await runDaemon({
   settings,

@@ -17,9 +17,10 @@ export class LongRunning implements AsyncDisposable {
   static async start(
     file: string,
     args: readonly string[],
-    o: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string },
+    o: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly stdin?: boolean },
   ): Promise<{ readonly program: LongRunning; readonly said: string }> {
-    const child = spawn(file, args, { ...o, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+    const { stdin = false, ...options } = o;
+    const child = spawn(file, args, { ...options, stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe", "pipe"] });
     const program = new LongRunning(child);
     const said = await program.#ready();
     return { program, said };
@@ -56,6 +57,30 @@ export class LongRunning implements AsyncDisposable {
   }
   get stderr(): string {
     return this.#text.stderr;
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Waits until it has written a text. */
+  async says(stream: "stdout" | "stderr", text: string): Promise<void> {
+    const said = Promise.withResolvers<void>();
+    const look = () => {
+      if (this.#text[stream].includes(text)) {
+        said.resolve();
+      }
+    };
+    look();
+    this.#child[stream]?.on("data", look);
+    const failed = this.ended.then((ran) => {
+      throw new Error(`it ended before it said ${text}: ${ran}`);
+    });
+    try {
+      await this.#inTime(Promise.race([said.promise, failed]), `say ${text}`);
+    } finally {
+      this.#child[stream]?.off("data", look);
+    }
   }
 
   signal(signal: NodeJS.Signals): void {

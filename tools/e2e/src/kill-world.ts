@@ -1,0 +1,204 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hasReason } from "@nodemanager/core";
+import type { ObjectStatus } from "@nodemanager/proto/v1";
+import { openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
+import { connectNode, type NodeClient } from "@nodemanager/rpc/client";
+import { type TempDir, tempDir } from "@nodemanager/testing";
+import { parseAddress } from "@nodemanager/transport";
+import { census } from "./census.ts";
+import type { KillPoint } from "./kill-fs.ts";
+import { LongRunning } from "./long-running.ts";
+import type { PlantedBug } from "./planted-bug.ts";
+import { CLONE, NODE } from "./programs.ts";
+
+const PROGRAM = join(import.meta.dirname, "killing-noded.ts");
+const TITLE = "killed";
+const TIMEOUT_MS = 30_000;
+const AFTER_ANSWER_MS = 50;
+
+export interface WorldOptions {
+  readonly shutdownPolicy: "suspend" | "leave";
+  readonly bug?: PlantedBug | undefined;
+}
+
+/** A root on which a manager is killed again and again, and the calls that are made of it. */
+export class KillWorld implements AsyncDisposable {
+  readonly root: string;
+  readonly #temp: TempDir;
+  readonly #options: WorldOptions;
+  #daemon: LongRunning | undefined;
+  #client: NodeClient | undefined;
+  #published = 0;
+
+  static async make(options: WorldOptions): Promise<KillWorld> {
+    return new KillWorld(await tempDir(), options);
+  }
+
+  private constructor(temp: TempDir, options: WorldOptions) {
+    this.#temp = temp;
+    this.#options = options;
+    this.root = join(temp.path, "root");
+  }
+
+  /** Starts a manager and waits until it has recovered. @returns false when it was killed before that */
+  async start(killedAt?: KillPoint): Promise<boolean> {
+    const { shutdownPolicy, bug } = this.#options;
+    const address = `unix:${this.#temp.path}/s`;
+    const args = ["--conditions=@nodemanager/source", "--disable-warning=ExperimentalWarning", PROGRAM];
+    args.push("--root", this.root, "--listen", address, "--shutdown-policy", shutdownPolicy, "--ready-fd", "3");
+    const env = {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: join(CLONE, ".cache/e2e"),
+      ...(killedAt && { NM_KILL: words(killedAt) }),
+      ...(bug && { NM_BUG: bug }),
+    };
+    this.#client?.close();
+    try {
+      const { program } = await LongRunning.start(NODE, args, { env, cwd: this.#temp.path, stdin: true });
+      this.#daemon = program;
+      this.#client = connectNode(parseAddress(address));
+      await program.says("stderr", '"recovered"');
+      return true;
+    } catch (error) {
+      if (killedAt) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  get daemon(): LongRunning {
+    if (!this.#daemon) {
+      throw new Error("no manager was started");
+    }
+    return this.#daemon;
+  }
+
+  get client(): NodeClient {
+    if (!this.#client) {
+      throw new Error("no manager was started");
+    }
+    return this.#client;
+  }
+
+  /** From now on the manager's steps count, and it dies at one of them. */
+  async arm(point: KillPoint): Promise<void> {
+    this.daemon.write(`arm ${words(point)}\n`);
+    await this.daemon.says("stdout", `arm ${words(point)}\n`);
+  }
+
+  /** Publishes a program that was never published before, so that an installation has to fetch it. @returns the origin */
+  async publishAnew(): Promise<string> {
+    const version = `1.0.${++this.#published}`;
+    const file = join(this.#temp.path, "app.sh");
+    const body = "trap 'exit 0' TERM; sleep 600 & wait";
+    await writeFile(file, `#!/bin/sh\n# ${version}\n${body}\n`, { mode: 0o755 });
+    const repository = `file:${this.#temp.path}/repo`;
+    await using to = await openRepository(parseRepositoryAddress(repository));
+    const { profiles } = await this.client.node.describe({});
+    const description = { version, readiness: { kind: "none", settleMs: 0 }, stop: { graceMs: 5000 } } as const;
+    await publish({ file, to, application: TITLE, description, profiles: profiles.slice(0, 1) });
+    return `${repository}/${TITLE}@${version}`;
+  }
+
+  async objects(): Promise<ObjectStatus[]> {
+    const objects: ObjectStatus[] = [];
+    for await (const { object } of this.client.applications.status({ glob: "**" })) {
+      if (object) {
+        objects.push(object);
+      }
+    }
+    return objects;
+  }
+
+  async installations(): Promise<ObjectStatus[]> {
+    return (await this.objects()).filter(({ object }) => object?.$case === "installation");
+  }
+
+  async instances(): Promise<ObjectStatus[]> {
+    return (await this.objects()).filter(({ object }) => object?.$case === "instance");
+  }
+
+  /** Carries out a call on objects. @returns the names of what it made or did; throws the first failure */
+  async call(events: AsyncIterable<CallEvent>): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { event } of events) {
+      if (event?.event?.$case === "outcome") {
+        names.push(event.event.value.name);
+      } else if (event?.event?.$case === "error") {
+        throw new Error(`${event.name}: ${event.event.value.message}`);
+      }
+    }
+    return names;
+  }
+
+  /** As {@link call}, for a call on a manager that may die of it. @returns whether it was acknowledged */
+  async acknowledged(events: AsyncIterable<CallEvent>): Promise<boolean> {
+    try {
+      return (await this.call(events)).length > 0;
+    } catch (error) {
+      if (hasReason(error, "NODE_UNAVAILABLE", "INTERNAL", "CANCELLED") && (await this.#diesWithin(TIMEOUT_MS))) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  /** Whether the manager dies in a moment although it has answered: steps may follow the last answer. */
+  async diesSoon(): Promise<boolean> {
+    return await this.#diesWithin(AFTER_ANSWER_MS);
+  }
+
+  /** Ends the manager in order, with everything that runs. */
+  async shutDown(): Promise<void> {
+    await this.arm({ step: 0, when: "before", reads: false });
+    await this.call(this.client.applications.uninstall({ name: "apps" }));
+    const { code } = await this.daemon.end();
+    const left = census(this.root);
+    if (code !== 0 || left.length > 0) {
+      throw new Error(`the manager ended with status ${code} and left ${JSON.stringify(left)}`);
+    }
+  }
+
+  async #diesWithin(ms: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.daemon.ended, late]);
+    clearTimeout(timer);
+    return this.daemon.hasEnded;
+  }
+
+  /** Ends the manager and everything that runs, whoever knows it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.close();
+    await this.#daemon?.end("SIGKILL");
+    for (const { pid } of census(this.root)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    await this.#temp[Symbol.asyncDispose]();
+  }
+}
+
+interface CallEvent {
+  readonly event?:
+    | {
+        readonly name: string;
+        readonly event?:
+          | { readonly $case: "progress" }
+          | { readonly $case: "outcome"; readonly value: { readonly name: string } }
+          | { readonly $case: "error"; readonly value: { readonly message: string } }
+          | undefined;
+      }
+    | undefined;
+}
+
+function words({ step, when, reads }: KillPoint): string {
+  return `${step} ${when} ${reads ? "reads" : "changes"}`;
+}
