@@ -1,13 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  type Command,
-  ParentHandle,
-  type Protocol,
-  readProcessIdentity,
-  type SpawnOptions,
-} from "@nodemanager/exec";
+import { type Command, ParentHandle, type Protocol, readProcessIdentity, type SpawnOptions } from "@nodemanager/exec";
 import { type TempDir, tempDir } from "@nodemanager/testing";
 import { vi } from "vitest";
 
