@@ -26,7 +26,9 @@ export function program(entry: readonly string[], { splitting }: { readonly spli
   return defineConfig({
     ...common,
     entry: [...entry],
-    noExternal: [/.*/],
+    // grpc-js would load it for channelz, which nothing here serves.
+    external: ["@grpc/proto-loader"],
+    noExternal: [/^(?!@grpc\/proto-loader)/],
     splitting,
     // White space is held in memory as long as the program runs, and any character beyond ASCII doubles that. Names stay,
     // for those who read a stack trace.
