@@ -1,16 +1,17 @@
 import { join } from "node:path";
-import { collect, tempDir } from "@nodemanager/testing";
+import { collect } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { crashStates, replay } from "./support/crash-states.ts";
 import { install, launch, open, paths } from "./support/fixture.ts";
 import { copyTree, Prepared } from "./support/invariants.ts";
+import { memoryDir } from "./support/memory-dir.ts";
 import { lines, RecordingFs } from "./support/recording-fs.ts";
 import { scenarios } from "./support/scenarios.ts";
 
 test.each(scenarios)(
   "a crash at any point of $name leaves the old state or the new one, and what was acknowledged stays",
   async (scenario) => {
-    await using dir = await tempDir();
+    await using dir = await memoryDir();
     const prepared = await Prepared.of(scenario, dir.path);
     const work = join(dir.path, "work");
     prepared.copyTo(work);
@@ -37,7 +38,7 @@ test.each(scenarios)(
 );
 
 test("a crash at any point of a whole start leaves no instance or a whole one, and a running one once it is acknowledged", async () => {
-  await using dir = await tempDir();
+  await using dir = await memoryDir();
   const work = join(dir.path, "work");
   const base = join(dir.path, "base");
   const first = await open(join(work, "root"));
@@ -71,7 +72,7 @@ test("a crash at any point of a whole start leaves no instance or a whole one, a
 });
 
 test("an instance that a killed manager had made without a sync is durable with the next one's first acknowledgement", async () => {
-  await using dir = await tempDir();
+  await using dir = await memoryDir();
   const rootDir = join(dir.path, "root");
   const first = await open(rootDir);
   const { name: installation, dir: place } = await install(first);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { NodeError } from "@nodemanager/core";
-import { tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { open } from "./support/fixture.ts";
 import { Prepared } from "./support/invariants.ts";
+import { memoryDir } from "./support/memory-dir.ts";
 import { failAt, RecordingFs } from "./support/recording-fs.ts";
 import { scenarios } from "./support/scenarios.ts";
 
@@ -17,7 +17,7 @@ describe.each([
   test.each(scenarios)(
     "at any verb of $name fails with a reason and leaves the old state or the new one",
     async (scenario) => {
-      await using dir = await tempDir();
+      await using dir = await memoryDir();
       const prepared = await Prepared.of(scenario, dir.path);
       const place = join(dir.path, "failed");
       let failures = 0;

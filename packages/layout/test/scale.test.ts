@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { newInstanceId } from "@nodemanager/core";
-import { tempDir } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { createInstance, install, open } from "./support/fixture.ts";
+import { memoryDir } from "./support/memory-dir.ts";
 import { RecordingFs } from "./support/recording-fs.ts";
 
 test("any number of instances is listed with one listing of a directory each, and others get their turn", async () => {
-  await using dir = await tempDir();
+  await using dir = await memoryDir();
   const many = 1_000;
   const first = await open(dir.path);
   const { name: installation } = await install(first);
