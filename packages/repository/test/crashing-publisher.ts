@@ -1,38 +1,43 @@
-// A publisher that dies at a step of its work on the file system. Run as a program of its own: it changes what
+// A publisher whose work on the file system goes wrong at a step. Run as a program of its own: it changes what
 // `node:fs/promises` does. Arguments: mode, file to publish, directory for repositories.
 //
-// `kill N`: publishes and sends itself SIGKILL before the Nth change. `all`: for N from 1 on, publishes to a repository of its
-// own and does nothing any more from the Nth change on, until a publish is through; says after each what is there.
+// `N`: publishes and sends itself SIGKILL before the Nth change. `crash`: for N from 1 on, publishes to a repository of its own
+// and does nothing any more from the Nth change on, until a publish is through; says after each what is there. `ENOSPC,EIO`:
+// the same, but only the Nth change fails, with one of these errors in turn. `trace`: publishes and says what it changed.
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import type { Release } from "@nodemanager/repository";
 
-/** What is there after a crash before the Nth change, and after publishing again. */
-export interface AfterCrash {
+/** What is there after the Nth change failed, and after publishing again. */
+export interface AfterFault {
   readonly n: number;
-  readonly crashed: boolean;
+  readonly faulty: boolean;
+  /** Of what the publisher said. */
+  readonly reason?: string;
   readonly visible: readonly Release[];
   readonly afterwards: readonly Release[];
   readonly leftovers: readonly string[];
 }
 
 let changes = 0;
-let dieAt = Number.POSITIVE_INFINITY;
-let die: () => void = () => {};
+let failAt = Number.POSITIVE_INFINITY;
+let fail: () => void = () => {};
+const trace: string[] = [];
+const paths = new WeakMap<object, string>();
 
-function step(): void {
-  if (++changes >= dieAt) {
-    die();
-  }
-}
-
-type Verb = (...args: never[]) => unknown;
+type Verb = (...args: unknown[]) => unknown;
 
 function interrupt(target: object, verb: string): void {
   const original: Verb = Reflect.get(target, verb);
-  Reflect.set(target, verb, function interrupted(this: unknown, ...args: never[]) {
-    step();
+  Reflect.set(target, verb, function interrupted(this: unknown, ...args: unknown[]) {
+    if (++changes >= failAt) {
+      fail();
+    }
+    const path = typeof this === "object" && this !== null ? paths.get(this) : undefined;
+    trace.push(
+      [verb, ...(path === undefined ? args.slice(0, verb === "rename" || verb === "link" ? 2 : 1) : [path])].join(" "),
+    );
     return Reflect.apply(original, this, args);
   });
 }
@@ -48,6 +53,12 @@ await probe.close();
 for (const verb of ["mkdir", "rename", "link", "unlink", "rm", "rmdir"]) {
   interrupt(fs, verb);
 }
+const openFile = fs.open;
+fs.open = async (path, ...more) => {
+  const handle = await openFile(path, ...more);
+  paths.set(handle, String(path));
+  return handle;
+};
 syncBuiltinESMExports();
 const { openRepository, publish } = await import("@nodemanager/repository");
 
@@ -84,43 +95,56 @@ async function visibleIn(path: string): Promise<readonly Release[]> {
   return releases;
 }
 
-async function crashBefore(n: number): Promise<AfterCrash> {
+async function failBefore(n: number): Promise<AfterFault> {
   const path = join(dir, `repository-${n}`);
   changes = 0;
-  dieAt = n;
-  let crashed = false;
-  die = () => {
-    crashed = true;
-    throw new Error("dead");
+  failAt = n;
+  let faulty = false;
+  fail = () => {
+    faulty = true;
+    if (mode === "crash") {
+      throw new Error("dead");
+    }
+    failAt = Number.POSITIVE_INFINITY;
+    const codes = mode.split(",");
+    throw Object.assign(new Error("fault"), { code: codes[n % codes.length] });
   };
-  await publishTo(path).catch((error) => {
-    if (!crashed) {
+  let reason: string | undefined;
+  try {
+    await publishTo(path);
+  } catch (error) {
+    if (!faulty) {
       throw error;
     }
-  });
-  dieAt = Number.POSITIVE_INFINITY;
+    reason = error instanceof Error && "reason" in error ? String(error.reason) : String(error);
+  }
+  failAt = Number.POSITIVE_INFINITY;
   const visible = await visibleIn(path);
   await publishTo(path);
   const names = await fs.readdir(path, { recursive: true });
   return {
     n,
-    crashed,
+    faulty,
+    ...(reason !== undefined && { reason }),
     visible,
     afterwards: await visibleIn(path),
     leftovers: names.filter((name) => name.includes(".incoming-") || name.includes(".deleted-")),
   };
 }
 
-if (mode === "all") {
+if (/^[0-9]+$/.test(mode)) {
+  failAt = Number(mode);
+  fail = () => process.kill(process.pid, "SIGKILL");
+  await publishTo(join(dir, "repository"));
+} else if (mode === "trace") {
+  await publishTo(join(dir, "repository"));
+  console.log(JSON.stringify(trace));
+} else {
   for (let n = 1; ; n++) {
-    const after = await crashBefore(n);
+    const after = await failBefore(n);
     console.log(JSON.stringify(after));
-    if (!after.crashed) {
+    if (!after.faulty) {
       break;
     }
   }
-} else {
-  dieAt = Number(mode);
-  die = () => process.kill(process.pid, "SIGKILL");
-  await publishTo(join(dir, "repository"));
 }

@@ -6,7 +6,7 @@ import { hasReason } from "@nodemanager/core";
 import { type ApplicationDescription, openRepository, publish } from "@nodemanager/repository";
 import { failureOf, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
-import type { AfterCrash } from "./crashing-publisher.ts";
+import type { AfterFault } from "./crashing-publisher.ts";
 import { contentAt, contentOf, refOf } from "./fixture.ts";
 import { KINDS } from "./repository-kinds.ts";
 
@@ -199,32 +199,102 @@ test.skipIf(process.getuid?.() === 0)("a repository that may not be written to s
   expect(await reasonOf(publish(options))).toBe("PERMISSION_DENIED");
 });
 
-describe("a publisher that dies", () => {
+describe("a publisher whose file system fails", () => {
   const publisher = join(import.meta.dirname, "crashing-publisher.ts");
   const nodeArgs = ["--conditions=@nodemanager/source", "--disable-warning=ExperimentalWarning", publisher];
   const whole = [{ application: "app", version: "1.0.0", profiles: ["p", "q"] }];
 
-  test("at any step leaves all of the version or nothing, and the next one succeeds", async () => {
-    await using program = await makeFile();
-    const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, "all", program.file, program.dir]);
-    const results: AfterCrash[] = stdout
+  async function faults(mode: string, { file, dir }: { readonly file: string; readonly dir: string }) {
+    const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, mode, file, dir]);
+    return stdout
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line));
+      .map((line): AfterFault => JSON.parse(line));
+  }
+
+  test("by dying at any step leaves all of the version or nothing, and the next one succeeds", async () => {
+    await using program = await makeFile();
+    const results = await faults("crash", program);
     // Fewer would mean that nothing is interrupted.
     expect(results.length).toBeGreaterThan(25);
     for (const { n, visible, afterwards } of results) {
       expect([[], whole], `visible after a crash before change ${n}`).toContainEqual(visible);
       expect(afterwards, `after publishing again, after a crash before change ${n}`).toEqual(whole);
     }
-    expect(results.at(-1)).toMatchObject({ crashed: false, visible: whole, leftovers: [] });
+    expect(results.at(-1)).toMatchObject({ faulty: false, visible: whole, leftovers: [] });
     // Once it is visible it stays: the steps after that change nothing that anybody sees.
     const firstVisible = results.findIndex(({ visible }) => visible.length > 0);
     expect(results.slice(firstVisible).every(({ visible }) => visible.length > 0)).toBe(true);
     expect(firstVisible).toBeGreaterThan(20);
   });
 
-  test.each([1, 8, 20, 32])("by SIGKILL before change %d, really", async (n) => {
+  test("with an error at any step says which, and the next one succeeds", async () => {
+    await using program = await makeFile();
+    const codes = ["ENOSPC", "EROFS", "EACCES", "EIO", "EMFILE"];
+    const reasons = ["DISK_FULL", "READ_ONLY", "PERMISSION_DENIED", "REPOSITORY_UNAVAILABLE", "OUT_OF_DESCRIPTORS"];
+    const results = await faults(codes.join(), program);
+    expect(results.length).toBeGreaterThan(25);
+    for (const { n, faulty, reason, visible, afterwards, leftovers } of results) {
+      const what = `after ${codes[n % codes.length]} at change ${n}`;
+      expect(reason, what).toBe(faulty ? reasons[n % reasons.length] : undefined);
+      expect([[], whole], `visible ${what}`).toContainEqual(visible);
+      expect(afterwards, `after publishing again, ${what}`).toEqual(whole);
+      expect(leftovers.length, `${leftovers}, ${what}`).toBeLessThanOrEqual(2);
+    }
+  });
+
+  test("not at all, syncs everything before it is named and every name before it succeeds", async () => {
+    await using program = await makeFile();
+    const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, "trace", program.file, program.dir]);
+    const trace: string[] = JSON.parse(stdout).map((line: string) =>
+      line
+        .replaceAll(`${program.dir}/repository`, "R")
+        .replaceAll(program.dir, "T")
+        .replaceAll(content.ref.sha256, "D")
+        .replaceAll(/[a-z2-7]{26}/g, "I"),
+    );
+    const shown = trace.filter((line) => !line.startsWith("write R/binaries"));
+    expect(shown).toMatchInlineSnapshot(`
+      [
+        "mkdir R",
+        "sync T",
+        "mkdir R/.incoming-I",
+        "writeFile R/.incoming-I/repository.json",
+        "sync R/.incoming-I/repository.json",
+        "link R/.incoming-I/repository.json R/repository.json",
+        "sync R",
+        "rm R/.incoming-I",
+        "mkdir R/applications",
+        "sync R",
+        "mkdir R/binaries/sha256",
+        "mkdir R/binaries",
+        "sync R",
+        "mkdir R/binaries/sha256",
+        "sync R/binaries",
+        "truncate R/binaries/.incoming-D.I",
+        "chmod R/binaries/.incoming-D.I",
+        "sync R/binaries/.incoming-D.I",
+        "rename R/binaries/.incoming-D.I R/binaries/sha256/D",
+        "rm R/binaries/.incoming-D",
+        "sync R/binaries/sha256",
+        "sync R/binaries",
+        "mkdir R/.incoming-I",
+        "mkdir R/.incoming-I/version",
+        "writeFile R/.incoming-I/version/p.json",
+        "sync R/.incoming-I/version/p.json",
+        "writeFile R/.incoming-I/version/q.json",
+        "sync R/.incoming-I/version/q.json",
+        "sync R/.incoming-I/version",
+        "mkdir R/applications/app",
+        "sync R/applications",
+        "rename R/.incoming-I/version R/applications/app/1.0.0",
+        "sync R/applications/app",
+        "rm R/.incoming-I",
+      ]
+    `);
+  });
+
+  test.each([8, 20])("by SIGKILL before change %d, really", async (n) => {
     await using program = await makeFile();
     const { signal } = spawnSync(process.execPath, [...nodeArgs, String(n), program.file, program.dir]);
     expect(signal).toBe("SIGKILL");
