@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { encodeEnvelope } from "@nodemanager/core";
 import { failureOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
-import { createInstance, install, open, runInstance, SHA256 } from "./support/fixture.ts";
+import { createInstance, envelope, install, open, runInstance } from "./support/fixture.ts";
 
 const AT = new Date("2026-11-22T11:00:00.000Z");
 
@@ -71,47 +72,47 @@ describe("documents", () => {
     await using root = await open(dir.path);
     const installation = await install(root, { requestId: "r-1" });
     const name = await runInstance(root, await createInstance(root, installation.name));
-    const instance = await root.instances.read(name);
-    const text = (...path: string[]) => readFileSync(join(...path), "utf8");
-    const now = "2026-11-22T09:15:00.000Z";
-    expect(text(root.dir, "format")).toBe('{"schemaVersion":1,"format":1}\n');
-    expect(text(installation.dir, "..", "title")).toBe('{"schemaVersion":1,"title":"redis"}\n');
-    expect(text(installation.dir, "settings.json")).toBe(
-      `{"schemaVersion":1,"title":"redis","requestId":"r-1","installedAt":"${now}",` +
-        '"env":{"LEVEL":"1"},"args":["--port","6379"]}\n',
-    );
-    expect(text(installation.versionDir, "origin.json")).toBe(
-      '{"schemaVersion":1,"origin":"file:/repository/redis"}\n',
-    );
-    expect(text(installation.versionDir, "envelope.json")).toBe(
-      '{"schemaVersion":1,"title":"redis","version":"1.2.3","args":[],"env":{},' +
-        `"binary":{"sha256":"${SHA256}","sizeBytes":17},` +
-        '"readiness":{"kind":"none","settleMs":200,"timeoutMs":30000},' +
-        '"stop":{"signal":"SIGTERM","graceMs":10000},"publisher":""}\n',
-    );
-    expect(text(instance.dir, "instance.json")).toBe(`{"schemaVersion":1,"createdAt":"${now}"}\n`);
-    expect(text(instance.dir, "info")).toBe(
-      '{"schemaVersion":1,"attempt":"one","process":{"pid":99,"startTicks":7,"bootId":"boot"},' +
-        '"startedAt":"2026-11-22T10:00:00.000Z","lifeline":true}\n',
-    );
-    expect(text(instance.dir, "ready")).toBe(
-      `{"schemaVersion":1,"attempt":"one","at":"${now}","appCycleAddress":"unix:/run/a.sock"}\n`,
-    );
+    const { dir: place } = await root.instances.read(name);
+    const found = new Map<string, string>();
+    const look = (path: string, names: readonly string[]) => {
+      for (const file of names) {
+        found.set(file, readFileSync(join(path, file), "utf8"));
+      }
+    };
+    look(root.dir, ["format"]);
+    look(dirname(installation.dir), ["title"]);
+    look(installation.dir, ["settings.json"]);
+    look(installation.versionDir, ["origin.json"]);
+    look(place, ["instance.json", "info", "ready"]);
     await root.instances.claimSuspend(name);
     await root.instances.finishSuspend(name, {
       suspension: { by: "operator", why: "asked", at: AT, requestId: "r-2" },
       lastExit: { exit: { kind: "signal", signal: "SIGTERM" }, at: AT, lastLines: "bye\n" },
     });
-    expect(text(instance.dir, "suspended")).toBe(
-      '{"schemaVersion":1,"by":"operator","why":"asked","at":"2026-11-22T11:00:00.000Z","requestId":"r-2"}\n',
-    );
-    expect(text(instance.dir, "last-exit")).toBe(
-      '{"schemaVersion":1,"exit":{"kind":"signal","signal":"SIGTERM"},"at":"2026-11-22T11:00:00.000Z","lastLines":"bye\\n"}\n',
-    );
+    look(place, ["suspended", "last-exit"]);
     await root.instances.claimStop(name);
     await root.instances.finishStop(name, { requestId: "r-3" });
-    expect(text((await root.instances.read(name)).dir, "stopped")).toBe(
-      `{"schemaVersion":1,"at":"${now}","requestId":"r-3"}\n`,
+    look((await root.instances.read(name)).dir, ["stopped"]);
+
+    const readme = readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8");
+    const vectors = new Map(
+      [...readme.matchAll(/^([a-z.-]+) +(\{"schemaVersion":1.*\})$/gm)].map(([, file = "", text = ""]) => [
+        file,
+        `${text}\n`,
+      ]),
     );
+    expect(found).toEqual(vectors);
+    const titles = [...readme.matchAll(/^title "(.*)" -> (app-.*)$/gm)];
+    expect(titles.length).toBeGreaterThan(1);
+    for (const [, title = "", directory] of titles) {
+      expect(basename(dirname((await install(root, { title })).dir))).toBe(directory);
+    }
+  });
+
+  test("an envelope is kept as it is encoded", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    const { versionDir } = await install(root);
+    expect(JSON.parse(readFileSync(join(versionDir, "envelope.json"), "utf8"))).toEqual(encodeEnvelope(envelope()));
   });
 });
