@@ -47,7 +47,7 @@ export async function killAtEachStep(operation: KillOperation, o: KillRunOptions
     const target = await operation.prepare(world);
     await world.arm({ step, when, reads });
     const acknowledged = await operation.run(world, target, requestId);
-    if (acknowledged && !(await world.diesSoon())) {
+    if (acknowledged && (await world.survives())) {
       violations.push(...(await violationsIn(world)).map((text) => `${operation.name}, not killed: ${text}`));
       await world.shutDown();
       return { operation: operation.name, kills, recoveryKills, violations };

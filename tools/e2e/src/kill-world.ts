@@ -145,14 +145,24 @@ export class KillWorld implements AsyncDisposable {
     }
   }
 
-  /** Whether the manager dies in a moment although it has answered: steps may follow the last answer. */
-  async diesSoon(): Promise<boolean> {
-    return await this.#diesWithin(AFTER_ANSWER_MS);
+  /** Whether the manager is not to be killed any more: steps may follow the last answer. */
+  async survives(): Promise<boolean> {
+    if (await this.#diesWithin(AFTER_ANSWER_MS)) {
+      return false;
+    }
+    try {
+      await this.arm({ step: 0, when: "before", reads: false });
+      return true;
+    } catch (error) {
+      if (this.daemon.hasEnded) {
+        return false;
+      }
+      throw error;
+    }
   }
 
   /** Ends the manager in order, with everything that runs. */
   async shutDown(): Promise<void> {
-    await this.arm({ step: 0, when: "before", reads: false });
     await this.call(this.client.applications.uninstall({ name: "apps" }));
     const { code } = await this.daemon.end();
     const left = census(this.root);
