@@ -52,6 +52,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       openRepository: (address) => openRepository(address, { tls: repositoryTls(settings) }),
       shutdownPolicy: settings.shutdownPolicy,
       maxBinaryBytes: settings.maxBinaryBytes,
+      transfer: settings.repositoryStallMs === undefined ? undefined : { stallMs: settings.repositoryStallMs },
       logger,
     });
   } catch (error) {

@@ -11,6 +11,7 @@ export interface Settings {
   readonly shutdownPolicy: ShutdownPolicy;
   readonly logLevel: LogLevel;
   readonly maxBinaryBytes: number;
+  readonly repositoryStallMs?: number | undefined;
   readonly currentLink?: string | undefined;
   readonly origin?: string | undefined;
   readonly readyFd?: number | undefined;
@@ -89,6 +90,12 @@ export const SETTINGS: readonly Setting[] = [
     value: "BYTES",
     help: "the largest binary that is installed",
     parse: integer(1, Number.MAX_SAFE_INTEGER),
+  },
+  {
+    key: "repositoryStallMs",
+    value: "MILLISECONDS",
+    help: "how long a repository may send next to nothing until it is asked again, a few times; 30000 unless given",
+    parse: integer(1, 24 * 60 * 60 * 1000),
   },
   { key: "currentLink", value: "PATH", help: "the link through which init starts the manager", parse: file },
   {

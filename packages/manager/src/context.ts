@@ -1,7 +1,7 @@
 import type { Clock, KeyedMutex, Logger } from "@nodemanager/core";
 import type { Containment } from "@nodemanager/exec";
 import type { Root } from "@nodemanager/layout";
-import type { Repository, RepositoryAddress } from "@nodemanager/repository";
+import type { Repository, RepositoryAddress, TransferTuning } from "@nodemanager/repository";
 import type { ChangeHub } from "./change-hub.ts";
 import type { AppCycleClient, CallbackListener, NodeFacts } from "./ports.ts";
 import type { StartRequests } from "./start-requests.ts";
@@ -22,6 +22,7 @@ export interface Context {
   readonly node: NodeFacts;
   readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
   readonly maxBinaryBytes: number;
+  readonly transfer?: Partial<TransferTuning> | undefined;
   readonly shutdownPolicy: ShutdownPolicy;
   /** Who launches an instance right now: a second launch is told so at once. */
   readonly launching: KeyedMutex;

@@ -12,7 +12,7 @@ import {
 } from "@nodemanager/core";
 import type { Containment } from "@nodemanager/exec";
 import type { Root } from "@nodemanager/layout";
-import type { Repository, RepositoryAddress } from "@nodemanager/repository";
+import type { Repository, RepositoryAddress, TransferTuning } from "@nodemanager/repository";
 import { Activities } from "./activities.ts";
 import type { NodeManagerApi } from "./api.ts";
 import { runBatch, type Task, type TaskContext } from "./batch.ts";
@@ -67,6 +67,8 @@ export interface NodeManagerOptions {
   readonly shutdownPolicy: ShutdownPolicy;
   /** The largest binary that is installed. */
   readonly maxBinaryBytes: number;
+  /** When a download counts as stalled, and how often it is taken up again. */
+  readonly transfer?: Partial<TransferTuning> | undefined;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }

@@ -116,6 +116,7 @@ async function fetchUnlessHere(
     maxBytes: ctx.maxBinaryBytes,
     signal: o.signal,
     clock: ctx.clock,
+    tuning: ctx.transfer,
     onProgress: (done, goal) => {
       const step = goal === 0 ? 0 : Math.floor((done * PROGRESS_STEPS) / goal);
       if (step !== told) {
