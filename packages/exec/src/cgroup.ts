@@ -2,6 +2,10 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, rmdirSync, w
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno } from "@nodemanager/core";
+import { isBystander } from "./bystanders.ts";
+
+/** The beginning of the name of every launch's group: no other directory is ever taken for one. */
+export const LAUNCH_PREFIX = "launch-";
 
 // Everything here works on a directory of a cgroup v2 hierarchy. A group that is gone has no processes; anything else that
 // goes wrong is thrown as the system call's error.
@@ -37,8 +41,14 @@ export function groupPids(dir: string): readonly number[] {
   return [...own, ...subgroups(dir).flatMap((sub) => groupPids(sub))];
 }
 
-/** Sends SIGKILL to everything in the group and below it, at once: nothing can fork its way out. */
+/**
+ * Sends SIGKILL to everything in the group and below it, at once: nothing can fork its way out. Does nothing while there are
+ * bystanders in it.
+ */
 export function killGroup(dir: string): void {
+  if (groupPids(dir).some(isBystander)) {
+    return;
+  }
   try {
     writeControl(join(dir, "cgroup.kill"), "1");
   } catch (error) {

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { type ExitStatus, isErrno, NodeError } from "@nodemanager/core";
+import { markUnplaced } from "./bystanders.ts";
 import { type Command, EXTRA_FD, GATE_FD, type Protocol, SHELL, STATUS_FD, shellCall } from "./command.ts";
+import type { Containment } from "./containment.ts";
 import { makeLifeline, openLifelineForChild } from "./lifeline.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
 import { checkProgram } from "./program-file.ts";
@@ -11,6 +13,10 @@ import { checkProgram } from "./program-file.ts";
 export interface GatedChild {
   readonly child: ChildProcess;
   readonly pid: number;
+  /** The control group that it was born in, if one was prepared. */
+  readonly birthplace: string | undefined;
+  /** Disposed when the process is in the control group of its own, if it is to have one. */
+  readonly unplaced: Disposable;
   /** Fulfilled when the process has ended. */
   readonly exited: Promise<ExitStatus>;
   readonly gate: Socket;
@@ -25,6 +31,7 @@ export interface GatedOptions {
   readonly launchId: string;
   readonly lifelinePath: string | undefined;
   readonly extraFiles: readonly number[];
+  readonly containment: Containment | undefined;
 }
 
 /**
@@ -40,7 +47,8 @@ export async function launchGated(command: Command, options: GatedOptions): Prom
   }
   using logs = openLogFiles(command.stdoutPath, command.stderrPath);
   using lifeline = openedLifeline(options.lifelinePath);
-  let child: ChildProcess;
+  const birthplace = options.containment?.takePrepared();
+  let child: ChildProcess | undefined;
   try {
     child = spawn(SHELL, args, {
       cwd: command.cwd,
@@ -50,12 +58,17 @@ export async function launchGated(command: Command, options: GatedOptions): Prom
     });
   } catch (error) {
     throw spawnError(command, error);
+  } finally {
+    if (birthplace !== undefined) {
+      options.containment?.leave(birthplace, { unused: child?.pid === undefined });
+    }
   }
   if (child.pid === undefined) {
     throw spawnError(command, await new Promise((resolve) => child.once("error", resolve)));
   }
   // An error of a child that runs is one of signalling it, which is not done through this object.
   child.on("error", () => {});
+  const { pid } = child;
   const gate = child.stdio[GATE_FD];
   const status = child.stdio[STATUS_FD];
   if (!(gate instanceof Socket)) {
@@ -67,7 +80,9 @@ export async function launchGated(command: Command, options: GatedOptions): Prom
   }
   return {
     child,
-    pid: child.pid,
+    pid,
+    birthplace,
+    unplaced: markUnplaced(pid),
     exited: new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         resolve(code === null ? { kind: "signal", signal: signal ?? "SIGKILL" } : { kind: "code", code });

@@ -110,21 +110,23 @@ export class ParentHandle implements AsyncDisposable {
       launchId,
       lifelinePath: options.lifelinePath,
       extraFiles: options.extraFiles ?? [],
+      containment: options.containment,
     });
+    using _unplaced = launched.unplaced;
     try {
       // Read before the event loop runs: until then not even a process that died at once has been waited for.
       const stat = readProcessStat(launched.pid);
       if (!stat) {
         throw new NodeError("INTERNAL", `/proc does not show the process ${launched.pid} that was just started`);
       }
-      const cgroup = await options.containment?.enter(launchId, launched.pid);
+      const cgroup = launched.birthplace ?? (await options.containment?.enter(launchId, launched.pid));
       return new ParentHandle(command, options, launched, { launchId, identity: stat.identity, cgroup });
     } catch (error) {
       launched.gate.destroy();
       launched.status?.destroy();
       launched.child.kill("SIGKILL");
       await launched.exited;
-      const group = options.containment?.group(launchId);
+      const group = launched.birthplace ?? options.containment?.group(launchId);
       if (group !== undefined) {
         removeGroup(group);
       }

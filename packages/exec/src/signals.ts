@@ -1,9 +1,10 @@
 import { isErrno, type ProcessIdentity } from "@nodemanager/core";
+import { isBystander } from "./bystanders.ts";
 import { isAlive } from "./process-identity.ts";
 
-/** Sends a signal to a process if this very process still lives. Whether it was sent. */
+/** Sends a signal to a process if this very process still lives, and is no bystander. Whether it was sent. */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
-  return isAlive(identity) && send(identity.pid, signal);
+  return !isBystander(identity.pid) && isAlive(identity) && send(identity.pid, signal);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { basename, isAbsolute } from "node:path";
 import {
   abortable,
   type Clock,
@@ -7,7 +8,8 @@ import {
   systemClock,
   throwIfAborted,
 } from "@nodemanager/core";
-import { groupPids, isPopulated, killGroup, removeGroup } from "./cgroup.ts";
+import { isBystander } from "./bystanders.ts";
+import { groupPids, isPopulated, killGroup, LAUNCH_PREFIX, removeGroup } from "./cgroup.ts";
 import { isAlive, type ProcessStat, readProcessStat } from "./process-identity.ts";
 import { launchProcesses } from "./process-table.ts";
 import { signalGroup, signalProcess } from "./signals.ts";
@@ -48,9 +50,10 @@ const POLL_MAX_MS = 50;
  *
  * @throws NodeError `CHILD_NOT_STOPPED` when something survives SIGKILL for 5 seconds; `CANCELLED` or the abort's error
  */
-export async function terminate(target: Target, options: TerminateOptions): Promise<void> {
+export async function terminate(given: Target, options: TerminateOptions): Promise<void> {
   const { abort, clock = systemClock } = options;
   throwIfAborted(abort);
+  const target = withLaunchGroupOnly(given);
   if (options.graceMs > 0) {
     await endInOrder(target, options.signal, options.graceMs, clock, abort);
   }
@@ -122,7 +125,14 @@ async function isGone(target: Target): Promise<boolean> {
   if (isAlive(target.identity)) {
     return false;
   }
-  return target.cgroup === undefined ? (await remaining(target)).length === 0 : !isPopulated(target.cgroup);
+  // The first is one look at all of the group at once; the second sees what it says when there are bystanders.
+  return (target.cgroup !== undefined && !isPopulated(target.cgroup)) || (await remaining(target)).length === 0;
+}
+
+/** A damaged record may name any directory. */
+function withLaunchGroupOnly({ identity, cgroup, launchId, exited }: Target): Target {
+  const known = cgroup !== undefined && isAbsolute(cgroup) && basename(cgroup).startsWith(LAUNCH_PREFIX);
+  return { identity, launchId, exited, cgroup: known ? cgroup : undefined };
 }
 
 /** The processes of a target that live. */
@@ -133,6 +143,7 @@ async function remaining(target: Target): Promise<readonly ProcessStat[]> {
   }
   const pids = new Set([...groupPids(cgroup), ...(isAlive(identity) ? [identity.pid] : [])]);
   return [...pids]
+    .filter((pid) => !isBystander(pid))
     .map(readProcessStat)
     .filter((stat) => stat !== undefined)
     .filter(({ dead }) => !dead);

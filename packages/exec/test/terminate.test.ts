@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Containment, isAlive, ParentHandle, type Target, terminate } from "@nodemanager/exec";
 import { reasonOf } from "@nodemanager/testing";
@@ -214,13 +214,95 @@ describe.skipIf(detected.kind !== "cgroup2")("a control group", () => {
 
   test("is never what a damaged record names: nothing is written or removed there", async () => {
     await using work = await workspace();
-    const dir = join(work.dir, "not-a-group");
+    const dir = join(work.dir, "launch-not-a-group");
     mkdirSync(join(dir, "below"), { recursive: true });
     await using child = await started(work.sh("exec sleep 600"), "none");
     await terminate({ ...stranger(child), cgroup: dir }, { signal: "SIGTERM", graceMs: 1000 });
     expect(isAlive(child.identity)).toBe(false);
     expect(existsSync(join(dir, "below"))).toBe(true);
     expect(existsSync(join(dir, "cgroup.kill"))).toBe(false);
+  });
+});
+
+describe.skipIf(detected.kind !== "cgroup2")("a parent that waits in the group of the next launch", () => {
+  const ownGroup = () => readFileSync("/proc/self/cgroup", "utf8");
+  const groupOf = (child: ParentHandle) =>
+    readFileSync(join(child.cgroup ?? "", "cgroup.procs"), "utf8")
+      .split("\n")
+      .filter(Boolean)
+      .map(Number);
+
+  test("has its child born there, and leaves it", async () => {
+    await using work = await workspace();
+    const home = ownGroup();
+    {
+      await using containment = await Containment.detect({ name: `nm-test-prepared-${process.pid}` });
+      await Promise.all([containment.prepare(), containment.prepare()]);
+      const groups = new Set<string>();
+      for (let round = 0; round < 3; round++) {
+        const prepared = ownGroup().trim().split(":").at(-1) ?? "";
+        expect(prepared).not.toBe(home);
+        await using child = await started(work.sh("exec sleep 600"), "none", { containment });
+        expect(child.cgroup).toMatch(new RegExp(`${prepared}$`));
+        groups.add(child.cgroup ?? "");
+        await containment.prepare(); // Waits until the parent has moved on.
+        expect(groupOf(child)).toEqual([child.identity.pid]);
+        await terminate(child, { signal: "SIGTERM", graceMs: 10_000 });
+        expect(existsSync(child.cgroup ?? "")).toBe(false);
+      }
+      expect(groups.size).toBe(3);
+      expect(await containment.sweep(new Set())).toEqual([]);
+    }
+    expect(ownGroup()).toBe(home);
+    expect(existsSync(detected.group("x")?.replace(/nm-test-.*/, `nm-test-prepared-${process.pid}`) ?? "")).toBe(false);
+  });
+
+  test("is spared by what ends the launch that it has not left yet, and so are others on their way", async () => {
+    await using work = await workspace();
+    await using containment = await Containment.detect({ name: `nm-test-spared-${process.pid}` });
+    await containment.prepare();
+    for (let round = 0; round < 5; round++) {
+      await using doomed = await ParentHandle.spawn(work.sh("sleep 600 & exec sleep 600"), {
+        protocol: "none",
+        containment,
+      });
+      await doomed.release();
+      const ending = terminate(doomed, { signal: "SIGTERM", graceMs: round % 2 ? 10 : 0 });
+      const others = Array.from({ length: 4 }, () => started(work.sh("exec sleep 600"), "none", { containment }));
+      await ending;
+      expect(isAlive(doomed.identity)).toBe(false);
+      const children = await Promise.all(others);
+      expect(new Set([doomed, ...children].map((child) => child.cgroup)).size).toBe(5);
+      for (const child of children) {
+        expect(isAlive(child.identity)).toBe(true);
+        expect(groupOf(child).filter((pid) => pid !== process.pid)).toEqual([child.identity.pid]);
+        await child[Symbol.asyncDispose]();
+      }
+    }
+  });
+
+  test("gives the group to the next launch when one fails", async () => {
+    await using work = await workspace();
+    await using containment = await Containment.detect({ name: `nm-test-failed-${process.pid}` });
+    await containment.prepare();
+    const before = ownGroup();
+    const tooLong = { ...work.sh("true"), args: ["x".repeat(200 * 1024)] };
+    expect(await reasonOf(ParentHandle.spawn(tooLong, { protocol: "none", containment }))).toBe("SPAWN_FAILED");
+    await containment.prepare();
+    expect(ownGroup()).toBe(before);
+    await using child = await started(work.sh("exec sleep 600"), "none", { containment });
+    expect(child.cgroup).toContain(before.trim().split(":").at(-1));
+  });
+
+  test("that was moved by somebody else does not take that for a launch's group", async () => {
+    await using work = await workspace();
+    await using containment = await Containment.detect({ name: `nm-test-moved-${process.pid}` });
+    await using other = await Containment.detect({ name: `nm-test-other-${process.pid}` });
+    await containment.prepare();
+    await other.prepare();
+    await using child = await started(work.sh("exec sleep 600"), "none", { containment });
+    expect(groupOf(child).filter((pid) => pid !== process.pid)).toEqual([child.identity.pid]);
+    await other[Symbol.asyncDispose]();
   });
 });
 
