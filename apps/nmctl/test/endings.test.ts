@@ -83,15 +83,21 @@ describe("progress", () => {
     expect(stderr).toMatch(/25 % {2}25\.0 MB of 100\.0 MB, \d+\.\d MB\/s, \d+ s left/);
   });
 
-  it("is one line for each phase anywhere else", async () => {
+  it("is a line for each phase anywhere else, and for each quarter of it", async () => {
     suite.node.operation = () => [
       progress(NAMES.running, "stopping", 0, 4),
-      progress(NAMES.running, "stopping", 3, 4),
+      progress(NAMES.running, "stopping", 30, 40),
+      progress(NAMES.running, "stopping", 31, 40),
       progress(NAMES.running, "killing", 0, 0),
       outcome(NAMES.running),
     ];
     const { stderr } = await suite.nmctl(["stop", NAMES.running]);
-    expect(stderr).toBe(`${NAMES.running}: stopping\n${NAMES.running}: killing\n`);
+    expect(stderr.split("\n").map((line) => line.replace(NAMES.running, "it"))).toEqual([
+      "it: stopping",
+      "it: stopping, 30 of 40",
+      "it: killing",
+      "",
+    ]);
   });
 
   it("draws nothing on a dumb terminal", async () => {

@@ -18,7 +18,7 @@ describe("install", () => {
     expect(ran).toEqual({
       status: 0,
       stdout: `${NAMES.webInstallation}\n`,
-      stderr: "apps/web: fetching\napps/web: committing\n",
+      stderr: "apps/web: fetching\napps/web: fetching, 10 B of 10 B\napps/web: committing\n",
     });
   });
 

@@ -1,13 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { rmSync, watch } from "node:fs";
 import { lstat, mkdtemp } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, isErrno, NodeError } from "@nodemanager/core";
 import type { Io } from "../io.ts";
 import type { SshTarget } from "./ssh-target.ts";
 
 const LAST_WORDS_MS = 200;
+const LISTEN_RETRY_MS = 5;
 
 /** The user's own ssh, forwarding a socket of this machine to noded's over there. Disposing it ends ssh. */
 export interface SshTunnel extends Disposable {
@@ -42,7 +46,8 @@ export async function openSshTunnel(
   process.once("exit", close);
   const waiting = new AbortController();
   try {
-    await abortable(Promise.race([failureOf(ssh, target), appearance(dir, socketPath, waiting.signal)]), signal);
+    const forwards = appearance(dir, socketPath, waiting.signal).then(() => acceptance(socketPath, waiting.signal));
+    await abortable(Promise.race([failureOf(ssh, target), forwards]), signal);
   } catch (error) {
     close();
     throw error;
@@ -113,5 +118,23 @@ async function appearance(dir: string, socketPath: string, signal: AbortSignal):
     });
   } finally {
     watcher.close();
+  }
+}
+
+/** Resolves when connections are taken: a socket is there from bind(2) on, a moment before listen(2). */
+async function acceptance(socketPath: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const socket = connect({ path: socketPath });
+    try {
+      await once(socket, "connect", { signal });
+      return;
+    } catch (error) {
+      if (!isErrno(error, "ECONNREFUSED")) {
+        throw error;
+      }
+    } finally {
+      socket.destroy();
+    }
+    await sleep(LISTEN_RETRY_MS, undefined, { signal });
   }
 }

@@ -7,13 +7,17 @@ const BAR = 20;
 // More lines than this would scroll.
 const LINES_MAX = 12;
 
+// Where nothing moves, a long phase says each time that so much of it is done.
+const STEPS = 4;
+
 interface Shown {
   readonly progress: Progress;
   readonly since: number;
 }
 
 /**
- * Tells people how far things are: bars that move on a terminal, one line for each phase anywhere else.
+ * Tells people how far things are: bars that move on a terminal; anywhere else a line for each phase, and one
+ * for each quarter of it.
  */
 export class ProgressReport {
   readonly #terminal: Terminal;
@@ -32,8 +36,8 @@ export class ProgressReport {
     const isNewPhase = before?.progress.phase !== progress.phase;
     this.#shown.set(name, { progress, since: before && !isNewPhase ? before.since : this.#now() });
     if (!this.#terminal.hasProgress) {
-      if (isNewPhase) {
-        this.#terminal.say(`${name}: ${progress.phase}`);
+      if (isNewPhase || stepOf(progress) > stepOf(before.progress)) {
+        this.#terminal.say(`${name}: ${[progress.phase, reached(progress)].filter(Boolean).join(", ")}`);
       }
       return;
     }
@@ -62,6 +66,15 @@ export class ProgressReport {
     const left = shortened(`${progress.phase} ${name}`, Math.max(10, width - textWidth(right) - 2));
     return shortened(`${padded(left, Math.max(0, width - textWidth(right) - 2))}  ${right}`, width);
   }
+}
+
+function stepOf({ done, goal }: Progress): number {
+  return goal === 0n ? 0 : Math.floor((Number(done) * STEPS) / Number(goal));
+}
+
+/** `3 of 6`, `25.0 MB of 100.0 MB`; nothing before anything is done. */
+function reached({ done, goal, unit }: Progress): string {
+  return done === 0n || goal === 0n ? "" : `${amount(Number(done), unit)} of ${amount(Number(goal), unit)}`;
 }
 
 /** `[#####               ]  25 %  25.0 of 100.0 MB, 12.5 MB/s, 6 s left` */
