@@ -90,6 +90,19 @@ export async function readJsonObject(fs: FsOps, file: string): Promise<Readonly<
   return value;
 }
 
+/**
+ * Reads a document without which its object is not whole.
+ *
+ * @throws NodeError `STORE_CORRUPT` when it is missing
+ */
+export async function required<T>(file: string, read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    throw isErrno(error, "ENOENT") ? corrupt(file, "", "is missing", error) : error;
+  }
+}
+
 /** The bytes of a new document. */
 export function encodeDocument(value: object): Uint8Array {
   return toBytes({ schemaVersion: SCHEMA_VERSION, ...value });

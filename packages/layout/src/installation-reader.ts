@@ -3,43 +3,19 @@ import {
   decodeEnvelope,
   type Envelope,
   formatName,
-  fromErrno,
   type InstallationName,
   isErrno,
   NodeError,
-  parseTitle,
-  type Title,
 } from "@nodemanager/core";
+import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
-import { corrupt, encodeDocument, readDocument, readJsonObject } from "./document.ts";
-import { originDocument, settingsDocument, titleDocument, uninstallDocument } from "./documents.ts";
-import type { Entry } from "./fs-ops.ts";
-import {
-  appDirName,
-  CURRENT,
-  installationDir,
-  isAppDirName,
-  isVersionDirName,
-  parseInstallationDirName,
-  UNINSTALLING,
-} from "./paths.ts";
+import { corrupt, readDocument, readJsonObject, required } from "./document.ts";
+import { originDocument, settingsDocument } from "./documents.ts";
+import { CURRENT, installationDir, isVersionDirName, UNINSTALLING } from "./paths.ts";
 import type { BrokenRecord, InstallationRecord } from "./records.ts";
-import { writeAtomic } from "./write-atomic.ts";
 
 /** How often a read starts over because what it read was moved meanwhile. */
 const READS = 10;
-
-/** An installation's directory as it was listed. */
-export interface ListedInstallation {
-  readonly name: InstallationName;
-}
-
-/** What an application's directory holds. */
-export interface ListedApplication {
-  readonly installations: readonly ListedInstallation[];
-  readonly uninstalled: readonly InstallationName[];
-  readonly broken: readonly BrokenRecord[];
-}
 
 /** Reads installations; changes nothing. */
 export class InstallationReader {
@@ -51,53 +27,12 @@ export class InstallationReader {
     this.#root = root;
   }
 
-  /** The names of the applications' directories. */
-  async applications(): Promise<string[]> {
-    const entries = await this.#context.attempt("listing the applications", () => this.#context.fs.readdir(this.#root));
-    return entries
-      .map((entry) => entry.name)
-      .filter(isAppDirName)
-      .sort();
-  }
-
-  /** What is in one application's directory, which need not exist. */
-  async installations(app: string): Promise<ListedApplication> {
-    const dir = join(this.#root, app);
-    const installations: ListedInstallation[] = [];
-    const uninstalled: InstallationName[] = [];
-    const broken: BrokenRecord[] = [];
-    try {
-      const entries = (await this.#context.fs.readdir(dir)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const title = await this.#titleOf(app, entries, broken);
-      for (const entry of title === undefined ? [] : entries) {
-        const parsed = parseInstallationDirName(entry.name);
-        if (!parsed || title === undefined) {
-          continue;
-        }
-        const name: InstallationName = { kind: "installation", title, installation: parsed.id };
-        if (entry.kind !== "directory") {
-          const file = join(dir, entry.name);
-          broken.push({ kind: "broken", name: formatName(name), file, error: corrupt(file, "", "is not a directory") });
-        } else if (parsed.uninstalled) {
-          uninstalled.push(name);
-        } else {
-          installations.push({ name });
-        }
-      }
-    } catch (error) {
-      if (!isErrno(error, "ENOENT")) {
-        broken.push(brokenRecord(`apps/${app}`, dir, error));
-      }
-    }
-    return { installations, uninstalled, broken };
-  }
-
   /** Reads one that was listed, as a record in any case. */
-  async readListed(entry: ListedInstallation): Promise<InstallationRecord | BrokenRecord> {
+  async readListed(name: InstallationName): Promise<InstallationRecord | BrokenRecord> {
     try {
-      return await this.read(entry.name);
+      return await this.read(name);
     } catch (error) {
-      return brokenRecord(formatName(entry.name), installationDir(this.#root, entry.name), error);
+      return brokenRecord(formatName(name), installationDir(this.#root, name), error);
     }
   }
 
@@ -141,16 +76,6 @@ export class InstallationReader {
         ? corrupt(file, error.metadata.field ?? "title", error.message, error)
         : error;
     }
-  }
-
-  /** Notes who uninstalls, before the claim. */
-  async writeUninstall(dir: string, value: { at: Date; requestId?: string | undefined }): Promise<void> {
-    await writeAtomic(this.#context, join(dir, "uninstall.json"), encodeDocument(value));
-  }
-
-  /** Who uninstalled, as {@link writeUninstall} noted it. */
-  async readUninstall(dir: string): Promise<{ at: Date; requestId?: string | undefined }> {
-    return (await readDocument(this.#context.fs, join(dir, "uninstall.json"), uninstallDocument)).value;
   }
 
   async #names(dir: string, name: InstallationName): Promise<Set<string>> {
@@ -212,54 +137,4 @@ export class InstallationReader {
     }
     return target;
   }
-
-  /**
-   * The title that an application's directory is for: from its `title` document, or, should that be broken, from what
-   * one of the installations says. The directory's name proves either.
-   */
-  async #titleOf(app: string, entries: readonly Entry[], broken: BrokenRecord[]): Promise<Title | undefined> {
-    const dir = join(this.#root, app);
-    const file = join(dir, "title");
-    try {
-      const { title } = (await required(file, readDocument(this.#context.fs, file, titleDocument))).value;
-      return provenTitle(app, file, title);
-    } catch (error) {
-      broken.push(brokenRecord(`apps/${app}`, file, error));
-    }
-    for (const entry of entries) {
-      const settings = join(dir, entry.name, "settings.json");
-      if (parseInstallationDirName(entry.name) && entry.kind === "directory") {
-        try {
-          const { title } = (await readDocument(this.#context.fs, settings, settingsDocument)).value;
-          return provenTitle(app, settings, title);
-        } catch {
-          // The next one may say it; that this one is broken is reported when it is read.
-        }
-      }
-    }
-    return undefined;
-  }
-}
-
-function provenTitle(app: string, file: string, title: string): Title {
-  const parsed = parseTitle(title);
-  if (appDirName(parsed) !== app) {
-    throw corrupt(file, "title", `is ${JSON.stringify(title)}, which belongs to another directory`);
-  }
-  return parsed;
-}
-
-/** A document without which its object is not whole. */
-export async function required<T>(file: string, read: Promise<T>): Promise<T> {
-  try {
-    return await read;
-  } catch (error) {
-    throw isErrno(error, "ENOENT") ? corrupt(file, "", "is missing", error) : error;
-  }
-}
-
-/** A record of what cannot be read. */
-export function brokenRecord(name: string, file: string, error: unknown): BrokenRecord {
-  const known = fromErrno(error, `reading ${name}`);
-  return { kind: "broken", name, file: known.metadata.file ?? file, error: known };
 }

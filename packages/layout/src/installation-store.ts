@@ -1,35 +1,26 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type Envelope,
-  encodeEnvelope,
   formatName,
   type InstallationId,
   type InstallationName,
-  isErrno,
   KeyedMutex,
   NodeError,
   newInstallationId,
   type Title,
 } from "@nodemanager/core";
+import { ApplicationReader } from "./application-reader.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { boundedMap } from "./bounded-map.ts";
+import { buildInstallation } from "./build-installation.ts";
 import type { LayoutContext } from "./context.ts";
-import { corrupt, encodeDocument, readDocument } from "./document.ts";
-import { titleDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { InstallationReader, required } from "./installation-reader.ts";
-import {
-  appDirName,
-  CURRENT,
-  INSTANCES,
-  installationDir,
-  UNINSTALLING,
-  uninstalledDir,
-  versionDirName,
-} from "./paths.ts";
+import { InstallationReader } from "./installation-reader.ts";
+import { appDirName, installationDir, uninstalledDir, versionDirName } from "./paths.ts";
 import type { BrokenRecord, InstallationRecord } from "./records.ts";
+import { RequestIndex } from "./request-index.ts";
 import { retire } from "./retire.ts";
-import { StagedTree } from "./staged-tree.ts";
+import { notFound, Uninstallation } from "./uninstallation.ts";
 
 /** What an installation is made from. */
 export interface InstallOptions {
@@ -51,17 +42,19 @@ export class InstallationStore {
   readonly #root: string;
   readonly #blobs: BlobStore;
   readonly #reader: InstallationReader;
+  readonly #apps: ApplicationReader;
   /** Held for an application's directory while it may appear or go. */
   readonly #applications = new KeyedMutex();
-  /** Which request made which installation: since the root was opened, and as it was found then. */
-  readonly #installedByRequest = new Map<string, InstallationName>();
-  #requestsRead = false;
+  readonly #uninstallation: Uninstallation;
+  readonly #requests = new RequestIndex();
 
   constructor(context: LayoutContext, root: string, blobs: BlobStore) {
     this.#context = context;
     this.#root = root;
     this.#blobs = blobs;
     this.#reader = new InstallationReader(context, root);
+    this.#apps = new ApplicationReader(context, root);
+    this.#uninstallation = new Uninstallation(context, root);
   }
 
   /**
@@ -84,33 +77,14 @@ export class InstallationStore {
     const args = o.args ?? [];
     await this.#context.attempt(`installing ${o.title}`, async () => {
       await this.#checkBlob(o);
-      const app = dirname(dir);
-      using _ = await this.#applications.acquire(app);
-      // The first one appears together with its application's directory, so that no empty one is ever left.
-      const isFirst = !(await exists(this.#context, app));
-      if (!isFirst) {
-        await this.#checkTitle(app, o.title);
-      }
-      await using stage = await StagedTree.begin(this.#context, dirname(isFirst ? app : dir));
-      if (isFirst) {
-        await stage.file("title", encodeDocument({ title: o.title }));
-        await stage.directory(basename(dir));
-      }
-      const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
-      const settings = { title: o.title, requestId: o.requestId, installedAt, env, args };
-      await stage.file(inStage("settings.json"), encodeDocument(settings));
-      await stage.emptyDirectory(inStage(INSTANCES));
-      await stage.directory(inStage(version));
-      await stage.file(inStage(version, "envelope.json"), encodeDocument(encodeEnvelope(o.envelope)));
-      await stage.file(inStage(version, "origin.json"), encodeDocument({ origin: o.origin }));
-      await stage.hardLink(inStage(version, "bin"), this.#blobs.path(o.binary));
-      await stage.symlink(inStage(CURRENT), version);
-      if (!(await stage.publish(isFirst ? app : dir))) {
+      using _ = await this.#applications.acquire(dirname(dir));
+      const content = { ...o, env, args, installedAt, version };
+      if (!(await buildInstallation(this.#context, dir, content, this.#blobs.path(o.binary)))) {
         throw new NodeError("ALREADY_EXISTS", `there is an installation ${formatName(name)} already`);
       }
     });
     if (o.requestId !== undefined) {
-      this.#installedByRequest.set(o.requestId, name);
+      this.#requests.add(o.requestId, name);
     }
     return {
       kind: "installation",
@@ -129,10 +103,10 @@ export class InstallationStore {
 
   /** Every installation, or those of one application, also what cannot be read; in the order of the names on disk. */
   async *list(o: { title?: Title | undefined } = {}): AsyncIterable<InstallationRecord | BrokenRecord> {
-    for (const app of o.title === undefined ? await this.#reader.applications() : [appDirName(o.title)]) {
-      const found = await this.#reader.installations(app);
+    for (const app of o.title === undefined ? await this.#apps.applications() : [appDirName(o.title)]) {
+      const found = await this.#apps.installations(app);
       yield* found.broken;
-      yield* boundedMap(found.installations, (entry) => this.#reader.readListed(entry));
+      yield* boundedMap(found.installations, (name) => this.#reader.readListed(name));
     }
   }
 
@@ -147,23 +121,11 @@ export class InstallationStore {
 
   /** The installation that the call with this request id made, if it is still there. */
   async findByRequest(requestId: string): Promise<InstallationRecord | undefined> {
-    // Read once, then kept: there is one manager a root, so every installation passes through here.
-    if (!this.#requestsRead) {
-      await this.#readRequests();
-    }
-    const name = this.#installedByRequest.get(requestId);
-    if (!name) {
-      return undefined;
-    }
-    try {
-      return await this.read(name);
-    } catch (error) {
-      if (error instanceof NodeError && error.reason === "INSTALLATION_NOT_FOUND") {
-        this.#installedByRequest.delete(requestId);
-        return undefined;
-      }
-      throw error;
-    }
+    return await this.#requests.find(
+      requestId,
+      () => this.list(),
+      (name) => this.read(name),
+    );
   }
 
   /**
@@ -174,27 +136,7 @@ export class InstallationStore {
    * @throws NodeError `INSTALLATION_UNINSTALLED` if it was claimed or done before, `INSTALLATION_NOT_FOUND`
    */
   async claimUninstall(name: InstallationName, o: { requestId?: string | undefined } = {}): Promise<void> {
-    const dir = installationDir(this.#root, name);
-    await this.#context.attempt(`uninstalling ${formatName(name)}`, async () => {
-      using _ = await this.#applications.acquire(dir);
-      if (!(await exists(this.#context, join(dir, CURRENT)))) {
-        throw await this.missing(name);
-      }
-      await this.#reader.writeUninstall(dir, { at: this.#context.clock.now(), requestId: o.requestId });
-      try {
-        await this.#context.fs.rename(join(dir, CURRENT), join(dir, UNINSTALLING));
-      } catch (error) {
-        throw isErrno(error, "ENOENT") ? await this.missing(name) : error;
-      }
-      try {
-        await this.#context.fs.syncDir(dir);
-      } catch (error) {
-        await this.#context.bestEffort("taking a claim back", () =>
-          this.#context.fs.rename(join(dir, UNINSTALLING), join(dir, CURRENT)),
-        );
-        throw error;
-      }
-    });
+    await this.#context.attempt(`uninstalling ${formatName(name)}`, () => this.#uninstallation.claim(name, o));
   }
 
   /**
@@ -203,31 +145,19 @@ export class InstallationStore {
    * @throws NodeError `INSTALLATION_NOT_FOUND`, `OPERATION_IN_PROGRESS` when it was not claimed
    */
   async finishUninstall(name: InstallationName): Promise<void> {
-    const dir = installationDir(this.#root, name);
-    await this.#context.attempt(`uninstalling ${formatName(name)}`, async () => {
-      if (!(await exists(this.#context, join(dir, UNINSTALLING)))) {
-        throw (await exists(this.#context, dir))
-          ? new NodeError("OPERATION_IN_PROGRESS", `${formatName(name)} is not claimed for uninstallation`)
-          : await this.missing(name);
-      }
-      await this.#context.fs.rename(dir, uninstalledDir(this.#root, name));
-      await this.#context.fs.syncDir(dirname(dir));
-    });
+    await this.#context.attempt(`uninstalling ${formatName(name)}`, () => this.#uninstallation.finish(name));
   }
 
   /** The request id of the call that uninstalled it; undefined when it had none, or the installation is not there any more. */
   async uninstalledByRequest(name: InstallationName): Promise<string | undefined> {
-    const dir = uninstalledDir(this.#root, name);
-    return await this.#context.attempt(`reading ${formatName(name)}`, async () => {
-      try {
-        return (await this.#reader.readUninstall(dir)).requestId;
-      } catch (error) {
-        if (isErrno(error, "ENOENT", "ENOTDIR")) {
-          return undefined;
-        }
-        throw error;
-      }
-    });
+    return await this.#context.attempt(`reading ${formatName(name)}`, () => this.#uninstallation.byRequest(name));
+  }
+
+  /**
+   * Why there is no such installation, or no current version of it: the error for the caller.
+   */
+  async whyMissing(name: InstallationName): Promise<NodeError> {
+    return await this.#uninstallation.whyMissing(name);
   }
 
   /**
@@ -248,15 +178,15 @@ export class InstallationStore {
 
   /** Those that are uninstalled and not yet removed. */
   async *uninstalled(): AsyncIterable<InstallationName> {
-    for (const app of await this.#reader.applications()) {
-      yield* (await this.#reader.installations(app)).uninstalled;
+    for (const app of await this.#apps.applications()) {
+      yield* (await this.#apps.installations(app)).uninstalled;
     }
   }
 
   /** Removes the directories of applications that have no installation left; returns their paths. */
   async retireEmptyApplications(): Promise<string[]> {
     const removed: string[] = [];
-    for (const app of await this.#reader.applications()) {
+    for (const app of await this.#apps.applications()) {
       const dir = join(this.#root, app);
       using _ = await this.#applications.acquire(dir);
       await this.#context.bestEffort(`removing the empty ${dir}`, async () => {
@@ -270,39 +200,22 @@ export class InstallationStore {
     return removed;
   }
 
-  /** Why there is no `current`: the error that a caller gets. */
-  async missing(name: Omit<InstallationName, "kind">): Promise<NodeError> {
-    const dir = installationDir(this.#root, name);
-    const uninstalled =
-      (await exists(this.#context, join(dir, UNINSTALLING))) ||
-      (await exists(this.#context, uninstalledDir(this.#root, name)));
-    if (uninstalled) {
-      const text = formatName({ ...name, kind: "installation" });
-      return new NodeError("INSTALLATION_UNINSTALLED", `${text} is uninstalled`);
-    }
-    return (await exists(this.#context, dir)) ? corrupt(join(dir, CURRENT), "", "is missing") : notFound(name);
-  }
-
-  /** The version directory that new instances use. */
-  async currentVersion(name: Omit<InstallationName, "kind">): Promise<string> {
+  /**
+   * The version directory that new instances use.
+   *
+   * @throws NodeError `INSTALLATION_UNINSTALLED`, `INSTALLATION_NOT_FOUND`, `STORE_CORRUPT`
+   */
+  async currentVersion(name: InstallationName): Promise<string> {
     const version = await this.#reader.currentVersion(installationDir(this.#root, name));
     if (version === undefined) {
-      throw await this.missing(name);
+      throw await this.#uninstallation.whyMissing(name);
     }
     return version;
   }
 
   /** Forgets what is remembered of the disk, after everything was removed. */
   forget(): void {
-    this.#installedByRequest.clear();
-  }
-
-  async #checkTitle(app: string, title: Title): Promise<void> {
-    const file = join(app, "title");
-    const found = (await required(file, readDocument(this.#context.fs, file, titleDocument))).value.title;
-    if (found !== title) {
-      throw corrupt(file, "title", `is ${JSON.stringify(found)}, not ${JSON.stringify(title)}`);
-    }
+    this.#requests.clear();
   }
 
   async #checkBlob(o: InstallOptions): Promise<void> {
@@ -317,18 +230,4 @@ export class InstallationStore {
       );
     }
   }
-
-  async #readRequests(): Promise<void> {
-    for await (const record of this.list()) {
-      if (record.kind === "installation" && record.requestId !== undefined) {
-        this.#installedByRequest.set(record.requestId, record.name);
-      }
-    }
-    this.#requestsRead = true;
-  }
-}
-
-function notFound(name: Omit<InstallationName, "kind">): NodeError {
-  const text = formatName({ ...name, kind: "installation" });
-  return new NodeError("INSTALLATION_NOT_FOUND", `there is no installation ${text}`);
 }

@@ -84,7 +84,7 @@ export class InstanceClaims {
         if (!names?.has(INFO) || names.has(SUSPENDING) || names.has(STOPPING)) {
           throw taken(name, await this.#claim(name, dir));
         }
-        await this.#installations.currentVersion(name);
+        await this.#installations.currentVersion({ ...name, kind: "installation" });
       } catch (error) {
         await this.#context.bestEffort("taking a launch back", () => unlinkIfThere(this.#context, join(dir, INFO)));
         throw error;

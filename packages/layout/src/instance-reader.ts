@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { formatName, type InstanceName, isErrno, NodeError } from "@nodemanager/core";
 import type * as v from "valibot";
+import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, type DocumentSchema, decodeDocument, readDocument, readJsonObject } from "./document.ts";
 import {
@@ -12,7 +13,6 @@ import {
   stoppedDocument,
   suspensionDocument,
 } from "./documents.ts";
-import { brokenRecord } from "./installation-reader.ts";
 import { instanceDir, pinnedVersionDir, stoppedInstanceDir } from "./paths.ts";
 import type { BrokenRecord, InstanceRecord, InstanceState, Launch, Ready } from "./records.ts";
 

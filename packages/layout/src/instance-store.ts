@@ -290,7 +290,7 @@ export class InstanceStore {
     try {
       return await StagedTree.begin(this.#context, instancesDir);
     } catch (error) {
-      throw isErrno(error, "ENOENT") ? await this.#installations.missing(installation) : error;
+      throw isErrno(error, "ENOENT") ? await this.#installations.whyMissing(installation) : error;
     }
   }
 

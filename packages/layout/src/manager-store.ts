@@ -1,10 +1,10 @@
 import { basename, dirname, join, relative } from "node:path";
 import { isErrno, NodeError } from "@nodemanager/core";
+import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
-import { corrupt, encodeDocument, readDocument, readJsonObject } from "./document.ts";
+import { corrupt, encodeDocument, readDocument, readJsonObject, required } from "./document.ts";
 import { healthyDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { brokenRecord, required } from "./installation-reader.ts";
 import { isVersionDirName, versionDirName, versionSequence } from "./paths.ts";
 import type { BrokenRecord } from "./records.ts";
 import { retire } from "./retire.ts";

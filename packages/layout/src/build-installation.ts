@@ -1,0 +1,65 @@
+import { basename, dirname, join } from "node:path";
+import { type Envelope, encodeEnvelope, type Title } from "@nodemanager/core";
+import type { LayoutContext } from "./context.ts";
+import { corrupt, encodeDocument, readDocument, required } from "./document.ts";
+import { titleDocument } from "./documents.ts";
+import { exists } from "./exists.ts";
+import { CURRENT, INSTANCES } from "./paths.ts";
+import { StagedTree } from "./staged-tree.ts";
+
+/** What is in a new installation. */
+export interface InstallationContent {
+  readonly title: Title;
+  readonly requestId?: string | undefined;
+  readonly installedAt: Date;
+  readonly env: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+  readonly envelope: Envelope;
+  readonly origin: string;
+  /** The name of the version's directory. */
+  readonly version: string;
+}
+
+/**
+ * Builds an installation and publishes it at `dir`. Whoever calls it keeps others away from the application's directory.
+ *
+ * @param binary - the blob that the version links to
+ * @returns false when the place is taken
+ * @throws NodeError `STORE_CORRUPT` when the application's directory belongs to another title
+ */
+export async function buildInstallation(
+  context: LayoutContext,
+  dir: string,
+  content: InstallationContent,
+  binary: string,
+): Promise<boolean> {
+  const { title, requestId, installedAt, env, args, version } = content;
+  const app = dirname(dir);
+  // The first one appears together with its application's directory, so that no empty one is ever left.
+  const isFirst = !(await exists(context, app));
+  if (!isFirst) {
+    await checkTitle(context, app, title);
+  }
+  await using stage = await StagedTree.begin(context, dirname(isFirst ? app : dir));
+  if (isFirst) {
+    await stage.file("title", encodeDocument({ title }));
+    await stage.directory(basename(dir));
+  }
+  const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
+  await stage.file(inStage("settings.json"), encodeDocument({ title, requestId, installedAt, env, args }));
+  await stage.emptyDirectory(inStage(INSTANCES));
+  await stage.directory(inStage(version));
+  await stage.file(inStage(version, "envelope.json"), encodeDocument(encodeEnvelope(content.envelope)));
+  await stage.file(inStage(version, "origin.json"), encodeDocument({ origin: content.origin }));
+  await stage.hardLink(inStage(version, "bin"), binary);
+  await stage.symlink(inStage(CURRENT), version);
+  return await stage.publish(isFirst ? app : dir);
+}
+
+async function checkTitle(context: LayoutContext, app: string, title: Title): Promise<void> {
+  const file = join(app, "title");
+  const found = (await required(file, readDocument(context.fs, file, titleDocument))).value.title;
+  if (found !== title) {
+    throw corrupt(file, "title", `is ${JSON.stringify(found)}, not ${JSON.stringify(title)}`);
+  }
+}

@@ -1,0 +1,90 @@
+import { dirname, join } from "node:path";
+import { formatName, type InstallationName, isErrno, KeyedMutex, NodeError } from "@nodemanager/core";
+import type { LayoutContext } from "./context.ts";
+import { corrupt, encodeDocument, readDocument } from "./document.ts";
+import { uninstallDocument } from "./documents.ts";
+import { exists } from "./exists.ts";
+import { CURRENT, installationDir, UNINSTALLING, uninstalledDir } from "./paths.ts";
+import { writeAtomic } from "./write-atomic.ts";
+
+/**
+ * The end of an installation, in two steps with the end of its instances between them: `current` is renamed away, so that
+ * nothing starts any more, and the directory gets its other name.
+ */
+export class Uninstallation {
+  readonly #context: LayoutContext;
+  readonly #root: string;
+  readonly #turns = new KeyedMutex();
+
+  constructor(context: LayoutContext, root: string) {
+    this.#context = context;
+    this.#root = root;
+  }
+
+  /** See `InstallationStore.claimUninstall`. */
+  async claim(name: InstallationName, o: { requestId?: string | undefined }): Promise<void> {
+    const { fs } = this.#context;
+    const dir = installationDir(this.#root, name);
+    using _ = await this.#turns.acquire(dir);
+    if (!(await exists(this.#context, join(dir, CURRENT)))) {
+      throw await this.whyMissing(name);
+    }
+    const document = encodeDocument({ at: this.#context.clock.now(), requestId: o.requestId });
+    await writeAtomic(this.#context, join(dir, "uninstall.json"), document);
+    try {
+      await fs.rename(join(dir, CURRENT), join(dir, UNINSTALLING));
+    } catch (error) {
+      throw isErrno(error, "ENOENT") ? await this.whyMissing(name) : error;
+    }
+    try {
+      await fs.syncDir(dir);
+    } catch (error) {
+      await this.#context.bestEffort("taking a claim back", () =>
+        fs.rename(join(dir, UNINSTALLING), join(dir, CURRENT)),
+      );
+      throw error;
+    }
+  }
+
+  /** See `InstallationStore.finishUninstall`. */
+  async finish(name: InstallationName): Promise<void> {
+    const dir = installationDir(this.#root, name);
+    if (!(await exists(this.#context, join(dir, UNINSTALLING)))) {
+      throw (await exists(this.#context, dir))
+        ? new NodeError("OPERATION_IN_PROGRESS", `${formatName(name)} is not claimed for uninstallation`)
+        : await this.whyMissing(name);
+    }
+    await this.#context.fs.rename(dir, uninstalledDir(this.#root, name));
+    await this.#context.fs.syncDir(dirname(dir));
+  }
+
+  /** See `InstallationStore.uninstalledByRequest`. */
+  async byRequest(name: InstallationName): Promise<string | undefined> {
+    const file = join(uninstalledDir(this.#root, name), "uninstall.json");
+    try {
+      return (await readDocument(this.#context.fs, file, uninstallDocument)).value.requestId;
+    } catch (error) {
+      if (isErrno(error, "ENOENT", "ENOTDIR")) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** Why an installation has no `current`: the error for the caller. */
+  async whyMissing(name: InstallationName): Promise<NodeError> {
+    const dir = installationDir(this.#root, name);
+    const uninstalled =
+      (await exists(this.#context, join(dir, UNINSTALLING))) ||
+      (await exists(this.#context, uninstalledDir(this.#root, name)));
+    if (uninstalled) {
+      return new NodeError("INSTALLATION_UNINSTALLED", `${formatName(name)} is uninstalled`);
+    }
+    return (await exists(this.#context, dir)) ? corrupt(join(dir, CURRENT), "", "is missing") : notFound(name);
+  }
+}
+
+/** The error for a name of nothing. */
+export function notFound(name: InstallationName): NodeError {
+  return new NodeError("INSTALLATION_NOT_FOUND", `there is no installation ${formatName(name)}`);
+}
