@@ -1,15 +1,17 @@
 import { NodeError } from "@nodemanager/core";
 import { type ClientTlsFiles, connect } from "@nodemanager/transport/client";
 import { directoryRepository } from "./directory/directory-repository.ts";
+import { ANSWER_TIMEOUT_MS } from "./grpc/answer-in-time.ts";
 import { GrpcApplications } from "./grpc/grpc-applications.ts";
 import { GrpcBinaries } from "./grpc/grpc-binaries.ts";
-import { MESSAGE_MAX_BYTES } from "./grpc/message-chunks.ts";
 import type { Repository } from "./repository.ts";
 import { formatRepositoryAddress, type RepositoryAddress } from "./repository-address.ts";
 
 export interface OpenRepositoryOptions {
   /** For `grpcs:`: PEM files. */
   readonly tls?: ClientTlsFiles | undefined;
+  /** How long a server may take to answer a question, in milliseconds; 30 s unless given. Transfers take what they take. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
@@ -34,15 +36,15 @@ export async function openRepository(
     {
       tls: address.kind === "grpcs" ? options.tls : undefined,
       unavailable: "REPOSITORY_UNAVAILABLE",
-      maxMessageBytes: MESSAGE_MAX_BYTES,
       // A few chunks: downloads take half as long, and over a long line a small part of it.
       receiveWindowBytes: 1024 * 1024,
     },
   );
+  const { timeoutMs = ANSWER_TIMEOUT_MS } = options;
   return {
     address: text,
-    applications: new GrpcApplications(connection, text),
-    binaries: new GrpcBinaries(connection),
+    applications: new GrpcApplications(connection, { address: text, timeoutMs }),
+    binaries: new GrpcBinaries(connection, { timeoutMs }),
     async [Symbol.asyncDispose]() {
       connection.close();
     },

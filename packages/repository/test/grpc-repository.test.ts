@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdir, readlink } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { BinaryRepositoryServiceDefinition } from "@nodemanager/proto/v1";
@@ -100,7 +100,29 @@ describe("an answer that is not right", () => {
         envelope: right.envelope && { ...right.envelope, args: Array<string>(20).fill("x".repeat(100_000)) },
       }),
     });
-    expect(await reasonOf(made.repository.applications.match("app", { profiles: ["p"] }))).toBe("TOO_LARGE");
+    expect(await reasonOf(made.repository.applications.match("app", { profiles: ["p"] }))).toBe("INVALID_ENVELOPE");
+  });
+
+  test("an answer that is larger than any message is not taken in", async () => {
+    await using made = await hostile({
+      match: (right) => ({
+        ...right,
+        envelope: right.envelope && { ...right.envelope, args: Array<string>(60).fill("x".repeat(100_000)) },
+      }),
+    });
+    // Which side refuses depends on the server.
+    expect(["TOO_LARGE", "INTERNAL"]).toContain(
+      await reasonOf(made.repository.applications.match("app", { profiles: ["p"] })),
+    );
+  });
+
+  test("one that does not come: the repository is unavailable", async () => {
+    const { promise: never } = Promise.withResolvers<never>();
+    await using made = await hostile({ match: () => never });
+    await using repository = await openRepository(parseRepositoryAddress(made.server.address), { timeoutMs: 50 });
+    expect(await reasonOf(repository.applications.match("app", { profiles: ["p"] }))).toBe("REPOSITORY_UNAVAILABLE");
+    const signal = AbortSignal.timeout(20);
+    expect(await reasonOf(repository.applications.match("app", { profiles: ["p"], signal }))).toBe("CANCELLED");
   });
 });
 
@@ -288,6 +310,24 @@ test("leaving a download ends it on the server", async () => {
     );
     expect(links).not.toContain(file);
   });
+});
+
+test("ten thousand versions are listed", async () => {
+  await using dir = await tempDir();
+  const right = await openRepository({ kind: "file", dir: dir.path });
+  await offer(right, "app", "0.0.0", ["linux-amd64-glibc", "linux-arm64-glibc"]);
+  const app = join(dir.path, "applications", "app");
+  await Promise.all(
+    Array.from({ length: 10_000 }, async (_, i) => {
+      await mkdir(join(app, `1.0.${i}`));
+      await copyFile(join(app, "0.0.0", "linux-amd64-glibc.json"), join(app, `1.0.${i}`, "linux-amd64-glibc.json"));
+    }),
+  );
+  await using server = await serveRepository({ dir: dir.path, listen: LOOPBACK });
+  await using repository = await openRepository(parseRepositoryAddress(server.address));
+  const releases = await repository.applications.list();
+  expect(releases).toHaveLength(10_001);
+  expect(releases.at(-1)).toEqual({ application: "app", version: "1.0.9999", profiles: ["linux-amd64-glibc"] });
 });
 
 test("close lets a call under way finish within the grace time", async () => {

@@ -29,6 +29,9 @@ import { isPublished, readEnvelopeFile, writeEnvelopeFile } from "./envelope-fil
 import type { RepositoryDir } from "./repository-dir.ts";
 import { repositoryError } from "./repository-error.ts";
 
+// How often somebody else may get in between before that is taken for a fault of the disk.
+const ATTEMPTS = 100;
+
 /** The envelopes of a repository's directory: `applications/<name>/<version>/<profile>.json`. */
 export class DirectoryApplications implements ApplicationRepository {
   readonly #dir: RepositoryDir;
@@ -45,7 +48,7 @@ export class DirectoryApplications implements ApplicationRepository {
     return await this.#guard(`matching ${application}`, options, async () => {
       await this.#dir.forReading();
       // What is selected may be removed before it is read; then the selection is made again.
-      for (;;) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const releases = await this.#tree.releases(application);
         const { version, profile } = selectRelease(application, releases, options);
         const envelope = await readEnvelopeFile(this.#tree.file(application, version, profile), version);
@@ -53,6 +56,7 @@ export class DirectoryApplications implements ApplicationRepository {
           return { envelope, profile };
         }
       }
+      throw changing(application);
     });
   }
 
@@ -214,4 +218,8 @@ export class DirectoryApplications implements ApplicationRepository {
       throw repositoryError(error, doing);
     }
   }
+}
+
+function changing(application: string): NodeError {
+  return new NodeError("REPOSITORY_UNAVAILABLE", `what there is of ${application} changes all the time; try again`);
 }

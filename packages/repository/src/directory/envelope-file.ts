@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { ENVELOPE_MAX_BYTES, type Envelope, encodeEnvelope, NodeError, parseEnvelope } from "@nodemanager/core";
+import { ENVELOPE_MAX_BYTES, type Envelope, NodeError, parseEnvelope } from "@nodemanager/core";
+import { checkSize, envelopeDocument } from "../envelope-size.ts";
 import { readSmallFile, writeNewFile } from "./durable-file.ts";
 
 /**
@@ -27,11 +28,7 @@ export async function readEnvelopeFile(path: string, version: string): Promise<E
 
 /** Writes an envelope to a new file, durably but for its name. */
 export async function writeEnvelopeFile(path: string, envelope: Envelope): Promise<void> {
-  const text = `${JSON.stringify(encodeEnvelope(envelope), undefined, 2)}\n`;
-  if (Buffer.byteLength(text) > ENVELOPE_MAX_BYTES) {
-    throw new NodeError("INVALID_ENVELOPE", `an envelope has at most ${ENVELOPE_MAX_BYTES} bytes as JSON`);
-  }
-  await writeNewFile(path, text);
+  await writeNewFile(path, envelopeDocument(checkSize(envelope, "the publisher")));
 }
 
 /**

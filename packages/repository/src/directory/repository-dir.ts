@@ -130,22 +130,18 @@ export class RepositoryDir {
   async #sweep(): Promise<void> {
     for (const dir of [this.path, this.binaries]) {
       for (const name of await readdir(dir)) {
-        if (/^\.(incoming|deleted)-/.test(name) && (await isAbandoned(join(dir, name)))) {
-          await rm(join(dir, name), { recursive: true, force: true });
+        if (/^\.(incoming|deleted)-/.test(name)) {
+          // What cannot be removed, perhaps because it is somebody else's, is in nobody's way.
+          await removeAbandoned(join(dir, name)).catch(() => {});
         }
       }
     }
   }
 }
 
-async function isAbandoned(path: string): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(path)).mtimeMs > ABANDONED_AFTER_MS;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) {
-      return false;
-    }
-    throw error;
+async function removeAbandoned(path: string): Promise<void> {
+  if (Date.now() - (await stat(path)).mtimeMs > ABANDONED_AFTER_MS) {
+    await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -8,13 +8,15 @@ import { messageChunks } from "./message-chunks.ts";
 /** A client of `BinaryRepositoryService`. */
 export class GrpcBinaries implements BinaryRepository {
   readonly #client;
+  readonly #timeoutMs: number;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, options: { readonly timeoutMs: number }) {
     this.#client = connection.client(BinaryRepositoryServiceDefinition);
+    this.#timeoutMs = options.timeoutMs;
   }
 
   async stat(sha256: string, options: CallOptions = {}): Promise<BinaryStat> {
-    const { binary, receivedBytes } = await answerInTime(options, (o) => this.#client.stat({ sha256 }, o));
+    const { binary, receivedBytes } = await this.#answer(options, (o) => this.#client.stat({ sha256 }, o));
     return binary
       ? { binary: { sha256: binary.sha256, sizeBytes: Number(binary.sizeBytes) }, receivedBytes: 0 }
       : { receivedBytes: Number(receivedBytes) };
@@ -54,6 +56,10 @@ export class GrpcBinaries implements BinaryRepository {
   }
 
   async delete(sha256: string, options: CallOptions = {}): Promise<void> {
-    await answerInTime(options, (o) => this.#client.delete({ sha256 }, o));
+    await this.#answer(options, (o) => this.#client.delete({ sha256 }, o));
+  }
+
+  #answer<T>({ signal }: CallOptions, call: Parameters<typeof answerInTime<T>>[1]): Promise<T> {
+    return answerInTime({ signal, timeoutMs: this.#timeoutMs }, call);
   }
 }
