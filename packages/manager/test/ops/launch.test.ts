@@ -1,0 +1,142 @@
+import { collect, failureOf, reasonOf } from "@nodemanager/testing";
+import { expect, test } from "vitest";
+import { isRunning, objectOf, TestNode } from "../support/test-node.ts";
+
+test("an instance is starting until it is ready", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode: "gated" });
+  const start = objectOf(node.manager.start(installation));
+  const instance = await node.firstInstance(installation);
+  const { pid } = await node.until(instance, "starting");
+  await node.writeToWorkspace(instance, "go");
+  expect(await start).toBe(instance);
+  expect(await node.instance(instance)).toMatchObject({ state: "running", pid, suspension: undefined });
+});
+
+test("an application that fails is reported with its status and what it said, and is there with both", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode: "failing" });
+  const failure = await failureOf(collect(node.manager.start(installation)));
+  expect(failure.reason).toBe("CHILD_EXITED");
+  const [instance = ""] = await node.names(`${installation}/*`);
+  expect(failure.metadata).toMatchObject({ instance, code: "3", lastLines: "cannot do it" });
+  expect(await node.instance(instance)).toMatchObject({
+    state: "suspended",
+    suspension: { by: "manager" },
+    lastExit: { exit: { kind: "code", code: 3 }, lastLines: "cannot do it" },
+  });
+});
+
+test("an application that does not become ready in time is ended", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode: "never", readiness: { kind: "fd", timeoutMs: 50 } });
+  const start = failureOf(collect(node.manager.start(installation)));
+  const instance = await node.firstInstance(installation);
+  expect((await start).reason).toBe("CHILD_NOT_READY");
+  expect(await node.instance(instance)).toMatchObject({
+    state: "suspended",
+    suspension: { by: "manager" },
+    lastExit: { exit: { kind: "signal", signal: "SIGTERM" } },
+  });
+});
+
+test("a cancelled start leaves no instance and no process", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode: "never" });
+  const before = await node.listing();
+  const abort = new AbortController();
+  const start = reasonOf(collect(node.manager.start(installation, { signal: abort.signal })));
+  const instance = await node.firstInstance(installation);
+  const { pid = 0 } = await node.until(instance, "starting");
+  expect(isRunning(pid)).toBe(true);
+  abort.abort(new Error("nobody wants it"));
+  expect(await start).toBe("CANCELLED");
+  expect(isRunning(pid)).toBe(false);
+  expect(await node.listing()).toEqual(before);
+});
+
+test("a start whose caller goes away leaves no instance and no process", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode: "never" });
+  const before = await node.listing();
+  const left = new AbortController();
+  for await (const _ of node.manager.start(installation, { signal: left.signal })) {
+    break;
+  }
+  await node.shutdown();
+  const listing = await node.listing();
+  expect(listing.filter((line) => !line.startsWith("lock"))).toEqual(before.filter((line) => !line.startsWith("lock")));
+});
+
+test("a cancelled resume leaves the instance suspended as it was", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await suspendedGated(node);
+  const before = await node.instance(instance);
+  const abort = new AbortController();
+  const resume = reasonOf(collect(node.manager.resume(instance, { signal: abort.signal })));
+  const { pid = 0 } = await node.until(instance, "starting");
+  abort.abort();
+  expect(await resume).toBe("CANCELLED");
+  expect(isRunning(pid)).toBe(false);
+  const { lastExit: _now, ...after } = await node.instance(instance);
+  const { lastExit: _then, ...then } = before;
+  expect(after).toEqual(then);
+});
+
+test.each([
+  ["stop", "never"],
+  ["stop", "deaf-never"],
+  ["suspend", "never"],
+] as const)("%s of a starting instance (%s) ends its start at once", async (verb, mode) => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode });
+  const start = reasonOf(collect(node.manager.start(installation)));
+  const instance = await node.firstInstance(installation);
+  const { pid = 0 } = await node.until(instance, "starting");
+  const end = collect(node.manager[verb](instance, { deadlineMs: 300 }));
+  expect(await start).toBe("OPERATION_IN_PROGRESS");
+  await end;
+  expect(isRunning(pid)).toBe(false);
+  expect(await node.names(`${installation}/*`)).toEqual(verb === "stop" ? [] : [instance]);
+});
+
+test("a running instance cannot be resumed, an unknown one is not found, a stopped one neither", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await node.running({ mode: "steady" });
+  expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("INSTANCE_RUNNING");
+  const unknown = `${instance.slice(0, -26)}${"a".repeat(26)}`;
+  expect(await reasonOf(collect(node.manager.resume(unknown)))).toBe("INSTANCE_NOT_FOUND");
+  await collect(node.manager.stop(instance));
+  expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("INSTANCE_NOT_FOUND");
+});
+
+test("an instance that is being ended cannot be resumed", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await node.running({ mode: "deaf" });
+  const suspend = collect(node.manager.suspend(instance, { deadlineMs: 300 }));
+  await node.until(instance, "suspending");
+  expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("OPERATION_IN_PROGRESS");
+  await suspend;
+});
+
+test("an application with an app cycle names it, or is not ready", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await node.running({ title: "cycle", appCycle: "orderly" });
+  expect(await node.state(instance)).toBe("running");
+  const nameless = await node.install({
+    title: "nameless",
+    appCycle: "nameless",
+    readiness: { kind: "appcycle", timeoutMs: 300 },
+  });
+  expect(await reasonOf(collect(node.manager.start(nameless)))).toBe("CHILD_NOT_READY");
+});
+
+async function suspendedGated(node: TestNode): Promise<{ instance: string }> {
+  const installation = await node.install({ mode: "never" });
+  const start = reasonOf(collect(node.manager.start(installation)));
+  const instance = await node.firstInstance(installation);
+  await node.until(instance, "starting");
+  await collect(node.manager.suspend(instance));
+  expect(await start).toBe("OPERATION_IN_PROGRESS");
+  return { instance };
+}
