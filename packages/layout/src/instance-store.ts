@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import {
   type Envelope,
   formatName,
@@ -11,6 +11,7 @@ import {
   newInstanceId,
 } from "@nodemanager/core";
 import { boundedMap } from "./bounded-map.ts";
+import { buildInstance } from "./build-instance.ts";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument, rewriteDocument } from "./document.ts";
 import { suspensionDocument } from "./documents.ts";
@@ -18,18 +19,10 @@ import { exists } from "./exists.ts";
 import { InstallationReader } from "./installation-reader.ts";
 import type { InstallationStore } from "./installation-store.ts";
 import { type ClaimedLaunch, type Ending, InstanceClaims } from "./instance-claims.ts";
-import { INSTANCE_DOCUMENT, InstanceReader, SUSPENDED, VERSION } from "./instance-reader.ts";
-import {
-  INSTANCES,
-  installationDir,
-  instanceDir,
-  parseInstanceDirName,
-  pinnedVersionTarget,
-  stoppedInstanceDir,
-} from "./paths.ts";
+import { InstanceReader, SUSPENDED } from "./instance-reader.ts";
+import { INSTANCES, installationDir, instanceDir, parseInstanceDirName, stoppedInstanceDir } from "./paths.ts";
 import type { BrokenRecord, InstanceRecord, LastExit, Launch, Suspension } from "./records.ts";
 import { retire } from "./retire.ts";
-import { StagedTree } from "./staged-tree.ts";
 import { replaceFile, unlinkIfThere } from "./write-atomic.ts";
 
 /** The instances of a root; see {@link InstanceClaims} for the transitions and what is durable when. */
@@ -66,38 +59,30 @@ export class InstanceStore {
     const { title, installation: installationId } = installation;
     const instance = o.id ?? newInstanceId(this.#context.random);
     const name: InstanceName = { kind: "instance", title, installation: installationId, instance };
-    const createdAt = this.#context.clock.now();
-    const suspension: Suspension = { by: "manager", why: "never started", at: createdAt, requestId: o.requestId };
-    const dir = instanceDir(this.#root, name);
     return await this.#context.attempt(`creating an instance of ${formatName(installation)}`, async () => {
+      const dir = instanceDir(this.#root, name);
+      const createdAt = this.#context.clock.now();
+      const suspension: Suspension = { by: "manager", why: "never started", at: createdAt, requestId: o.requestId };
       const versionDir = await this.#installations.currentVersion(installation);
-      await using stage = await this.#stage(installation, dirname(dir));
-      await stage.file(INSTANCE_DOCUMENT, encodeDocument({ createdAt, requestId: o.requestId }));
-      await stage.file(SUSPENDED, encodeDocument(suspension));
-      await stage.emptyDirectory("root");
-      await stage.emptyDirectory("logs");
-      await stage.symlink(VERSION, pinnedVersionTarget(versionDir.slice(dirname(versionDir).length + 1)));
+      const { durable = true, requestId } = o;
       // An uninstall that came first must find either no instance or this one, never miss it.
       const confirm = async () => void (await this.#installations.currentVersion(installation));
-      const { durable = true } = o;
-      if (!(await stage.publish(dir, { confirm, durable }))) {
+      const content = { createdAt, requestId, suspension, version: basename(versionDir) };
+      const published = await buildInstance(this.#context, dir, content, { durable, confirm }).catch(async (error) => {
+        if (isErrno(error, "ENOENT")) {
+          await confirm();
+          throw corrupt(dirname(dir), "", "is missing", error);
+        }
+        throw error;
+      });
+      if (!published) {
         throw new NodeError("ALREADY_EXISTS", `there is an instance ${formatName(name)} already`);
       }
       if (!durable) {
         this.#claims.unsettle(dir);
       }
-      return {
-        kind: "instance",
-        name,
-        dir,
-        rootDir: join(dir, "root"),
-        logsDir: join(dir, "logs"),
-        createdAt,
-        requestId: o.requestId,
-        versionDir,
-        state: "suspended",
-        suspension,
-      };
+      const places = { dir, rootDir: join(dir, "root"), logsDir: join(dir, "logs"), versionDir };
+      return { kind: "instance", name, ...places, createdAt, requestId, state: "suspended", suspension };
     });
   }
 
@@ -283,14 +268,6 @@ export class InstanceStore {
         return undefined;
       }
       throw error;
-    }
-  }
-
-  async #stage(installation: InstallationName, instancesDir: string): Promise<StagedTree> {
-    try {
-      return await StagedTree.begin(this.#context, instancesDir);
-    } catch (error) {
-      throw isErrno(error, "ENOENT") ? await this.#installations.whyMissing(installation) : error;
     }
   }
 

@@ -5,6 +5,13 @@ import { DIRECTORY_MODE } from "./directories.ts";
 import type { NewFile } from "./fs-ops.ts";
 import { retire } from "./retire.ts";
 
+export interface PublishOptions {
+  /** Looks, after the rename, whether it may stay; when it throws, the tree is taken back. */
+  readonly confirm?: () => Promise<void>;
+  /** False: the caller syncs the directory of the place before it acknowledges anything. */
+  readonly durable?: boolean;
+}
+
 /**
  * A directory that is built out of sight, and appears in its place whole and durable or not at all.
  *
@@ -67,12 +74,10 @@ export class StagedTree implements AsyncDisposable {
   /**
    * Publishes the tree.
    *
-   * @param o.confirm - looks, after the rename, whether it may stay; when it throws, the tree is taken back
-   * @param o.durable - false: the caller syncs the directory of the place before it acknowledges anything
    * @returns false when the place is taken; the tree can be published elsewhere then
    * @throws the errno; nothing stays in its place then, or, when taking it back failed too, the whole tree
    */
-  async publish(place: string, o: { confirm?: () => Promise<void>; durable?: boolean } = {}): Promise<boolean> {
+  async publish(place: string, o: PublishOptions = {}): Promise<boolean> {
     await this.#sync();
     try {
       await this.#context.fs.rename(this.dir, place);

@@ -151,7 +151,9 @@ describe("D9: the states of an installation", () => {
     expect(await reasonOf(root.installations.claimUninstall(name))).toBe("INSTALLATION_UNINSTALLED");
     expect(await reasonOf(root.installations.finishUninstall(name))).toBe("INSTALLATION_UNINSTALLED");
 
+    expect(await root.installations.uninstalledByRequest(name)).toBe("r");
     await root.installations.retire(name);
+    expect(await root.installations.uninstalledByRequest(name)).toBeUndefined();
     expect(await collect(root.installations.uninstalled())).toEqual([]);
     expect(await reasonOf(root.installations.claimUninstall(name))).toBe("INSTALLATION_NOT_FOUND");
     expect(await reasonOf(root.installations.retire(name))).toBe("INSTALLATION_NOT_FOUND");

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type InstanceName, type NodeError, newInstanceId, type Reason } from "@nodemanager/core";
 import type { Root } from "@nodemanager/layout";
@@ -319,6 +319,10 @@ describe("instances", () => {
     expect(readdirSync(join(place, "instances"))).toEqual([]);
     await root.installations.finishUninstall(name);
     expect(await reasonOf(root.instances.create(name))).toBe("INSTALLATION_UNINSTALLED");
+    const other = await install(root);
+    rmSync(join(other.dir, "instances"), { recursive: true });
+    const failure = await failureOf(root.instances.create(other.name));
+    expect(failure.metadata).toEqual({ file: join(other.dir, "instances"), field: "" });
     await root.installations.retire(name);
     expect(await reasonOf(root.instances.create(name))).toBe("INSTALLATION_NOT_FOUND");
   });

@@ -237,6 +237,20 @@ describe("the order of the steps", () => {
     ]);
   });
 
+  test("what goes to quarantine is durable there and gone here before its place is used", async () => {
+    const steps = await recorded(
+      async (root) => mkdirSync(join(root.blobs.path(SHA256), "below"), { recursive: true }),
+      putBinary,
+    );
+    const at = steps.findIndex((step) => step.startsWith("rename") && step.includes(" quarantine/"));
+    expect(steps.slice(at + 1)).toEqual([
+      "syncDir blobs/sha256",
+      "syncDir quarantine",
+      `rename blobs/sha256/.incoming-A blobs/sha256/${SHA256}`,
+      "syncDir blobs/sha256",
+    ]);
+  });
+
   test("every directory that a new root needs is synced in the one above it", async () => {
     await using dir = await tempDir();
     const fs = new RecordingFs();
