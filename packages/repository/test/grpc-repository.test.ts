@@ -312,22 +312,27 @@ test("leaving a download ends it on the server", async () => {
   });
 });
 
-test("ten thousand versions are listed", async () => {
+test("a list of more than a megabyte comes through", async () => {
   await using dir = await tempDir();
   const right = await openRepository({ kind: "file", dir: dir.path });
-  await offer(right, "app", "0.0.0", ["linux-amd64-glibc", "linux-arm64-glibc"]);
-  const app = join(dir.path, "applications", "app");
+  const [application, profile, prerelease] = ["a".repeat(128), "p".repeat(240), "r".repeat(100)];
+  await offer(right, application, "0.0.0", [profile]);
+  const versions = join(dir.path, "applications", application);
   await Promise.all(
-    Array.from({ length: 10_000 }, async (_, i) => {
-      await mkdir(join(app, `1.0.${i}`));
-      await copyFile(join(app, "0.0.0", "linux-amd64-glibc.json"), join(app, `1.0.${i}`, "linux-amd64-glibc.json"));
+    Array.from({ length: 2300 }, async (_, i) => {
+      await mkdir(join(versions, `1.0.${i}-${prerelease}`));
+      await copyFile(
+        join(versions, "0.0.0", `${profile}.json`),
+        join(versions, `1.0.${i}-${prerelease}`, `${profile}.json`),
+      );
     }),
   );
   await using server = await serveRepository({ dir: dir.path, listen: LOOPBACK });
   await using repository = await openRepository(parseRepositoryAddress(server.address));
   const releases = await repository.applications.list();
-  expect(releases).toHaveLength(10_001);
-  expect(releases.at(-1)).toEqual({ application: "app", version: "1.0.9999", profiles: ["linux-amd64-glibc"] });
+  expect(releases).toHaveLength(2301);
+  expect(JSON.stringify(releases).length).toBeGreaterThan(1024 * 1024);
+  expect(releases.at(-1)).toEqual({ application, version: `1.0.2299-${prerelease}`, profiles: [profile] });
 });
 
 test("close lets a call under way finish within the grace time", async () => {

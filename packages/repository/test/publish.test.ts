@@ -226,7 +226,7 @@ describe("a publisher whose file system fails", () => {
     const firstVisible = results.findIndex(({ visible }) => visible.length > 0);
     expect(results.slice(firstVisible).every(({ visible }) => visible.length > 0)).toBe(true);
     expect(firstVisible).toBeGreaterThan(20);
-  });
+  }, 60_000);
 
   test("with an error at any step says which, and the next one succeeds", async () => {
     await using program = await makeFile();
@@ -241,7 +241,7 @@ describe("a publisher whose file system fails", () => {
       expect(afterwards, `after publishing again, ${what}`).toEqual(whole);
       expect(leftovers.length, `${leftovers}, ${what}`).toBeLessThanOrEqual(2);
     }
-  });
+  }, 60_000);
 
   test("not at all, syncs everything before it is named and every name before it succeeds", async () => {
     await using program = await makeFile();
