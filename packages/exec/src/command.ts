@@ -32,7 +32,7 @@ export const STATUS_FD = 4;
 export const EXTRA_FD = 5;
 
 const HOLD = 'read -r go <&3 && [ "$go" = go ] || exit 111';
-const TIDY = "unset go PWD OLDPWD SHLVL";
+const TIDY = 'unset go OLDPWD SHLVL; [ "$0" = noded-stub-pwd ] || unset PWD';
 
 /**
  * The text that the shell runs: it holds the program back until `go` arrives, and ends when the parent does. Constant,
@@ -65,6 +65,8 @@ export interface ShellCall {
 export function shellCall(command: Command, protocol: Protocol, launchId: string | undefined): ShellCall {
   const direct: Record<string, string> = {};
   const behind: string[] = [];
+  // A shell takes PWD over if it is where it is, and keeps it: the usual case needs no detour.
+  const keepsPwd = command.env.PWD === command.cwd;
   const { NODED_EXEC_VERSION: _version, NOTIFY_FD: _fd, NODED_LAUNCH_ID: _launch, ...env } = command.env;
   const ours = {
     ...(protocol === "handshake" ? { NODED_EXEC_VERSION: EXEC_VERSION } : {}),
@@ -76,7 +78,7 @@ export function shellCall(command: Command, protocol: Protocol, launchId: string
       throw new NodeError("INVALID_ARGUMENT", `${JSON.stringify(key)} is not the name of an environment variable`);
     }
     refuseNul(value, `the environment variable ${key}`);
-    if (NOT_FOR_THE_SHELL.test(key)) {
+    if (NOT_FOR_THE_SHELL.test(key) && !(key === "PWD" && keepsPwd)) {
       behind.push(`${key}=${value}`);
     } else {
       direct[key] = value;
@@ -89,7 +91,10 @@ export function shellCall(command: Command, protocol: Protocol, launchId: string
     throw new NodeError("INVALID_ARGUMENT", `env(1) cannot start a file with "=" in its path: ${command.file}`);
   }
   const prefix = behind.length > 0 ? ["/usr/bin/env", ...behind] : [];
-  return { args: ["-c", STUB[protocol], "noded-stub", ...prefix, command.file, ...command.args], env: direct };
+  return {
+    args: ["-c", STUB[protocol], keepsPwd ? "noded-stub-pwd" : "noded-stub", ...prefix, command.file, ...command.args],
+    env: direct,
+  };
 }
 
 function refuseNul(text: string, what: string): void {

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, ParentHandle, type Protocol } from "@nodemanager/exec";
+import { type Command, Containment, ParentHandle, type Protocol, readProcessIdentity } from "@nodemanager/exec";
 import { reasonOf } from "@nodemanager/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -64,6 +64,18 @@ describe("the environment (E18)", () => {
     expect(await environmentOf(work, env)).toEqual({ ...env, NODED_LAUNCH_ID: "l" });
   });
 
+  test("has a PWD only if it was given, also when it is where the program runs", async () => {
+    await using work = await workspace();
+    for (const dir of [work.dir, "/", join(work.dir, "link")]) {
+      await symlink(work.dir, join(work.dir, "link")).catch(() => {});
+      await writeFile(join(work.dir, "stdout"), "");
+      const command = { ...work.command("/bin/cat", ["/proc/self/environ"], { PWD: dir }), cwd: dir };
+      await using child = await started(command, "none", { launchId: "l" });
+      await child.exited;
+      expect(work.stdout().split("\0").filter(Boolean).toSorted()).toEqual(["NODED_LAUNCH_ID=l", `PWD=${dir}`]);
+    }
+  });
+
   test.each(["1A", "A-B", "A B", "", "A=B", "BASH_FUNC_go%%"])("has no variable %j", async (key) => {
     await using work = await workspace();
     expect(await spawnReason(work.command("/bin/true", [], { [key]: "x" }))).toBe("INVALID_ARGUMENT");
@@ -121,14 +133,13 @@ describe("the stub", () => {
   test("runs nothing of the program before it is released, and keeps pid and start time", async () => {
     await using work = await workspace();
     await using child = await ParentHandle.spawn(work.command(...ARGS_AND_ENV), { protocol: "none" });
-    await using other = await ParentHandle.spawn(work.sh("exec sleep 600"), { protocol: "none" });
+    await using other = await ParentHandle.spawn(work.command("/bin/sleep", ["600"]), { protocol: "none" });
     await other.release();
     await other.waitForReady({ kind: "none", settleMs: 0, timeoutMs: 10_000 });
     expect(work.stdout()).toBe("");
     expect(readFileSync(`/proc/${child.identity.pid}/cmdline`, "latin1")).toContain("noded-stub");
-    const { readProcessIdentity } = await import("@nodemanager/exec");
     expect(readProcessIdentity(other.identity.pid)).toEqual(other.identity);
-    expect(readFileSync(`/proc/${other.identity.pid}/cmdline`, "latin1")).toBe("sleep\x00600\x00");
+    expect(readFileSync(`/proc/${other.identity.pid}/cmdline`, "latin1")).toBe("/bin/sleep\x00600\x00");
   });
 
   test("is the leader of a session and a process group of its own", async () => {
@@ -174,7 +185,6 @@ describe("a command that cannot run is refused before there is a process", () =>
 
   test("for a launch id that cannot name a control group", async () => {
     await using work = await workspace();
-    const { Containment } = await import("@nodemanager/exec");
     for (const launchId of ["../x", "", ".", "a/b"]) {
       const options = { protocol: "none", launchId, containment: Containment.none() } as const;
       expect(await reasonOf(ParentHandle.spawn(work.command("/bin/true"), options))).toBe("INVALID_ARGUMENT");

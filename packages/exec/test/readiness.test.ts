@@ -1,6 +1,6 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
-import { isAlive, protocolFor } from "@nodemanager/exec";
+import { isAlive, ParentHandle, protocolFor } from "@nodemanager/exec";
 import { FakeClock, reasonOf } from "@nodemanager/testing";
 import { describe, expect, test, vi } from "vitest";
 import { started, workspace } from "./support.ts";
@@ -64,7 +64,6 @@ describe("none", () => {
 
   test("is not ready before it is released, however long one waits", async () => {
     await using work = await workspace();
-    const { ParentHandle } = await import("@nodemanager/exec");
     await using child = await ParentHandle.spawn(work.sh(STAY), { protocol: "none" });
     expect(await reasonOf(child.waitForReady({ kind: "none", settleMs: 0, timeoutMs: 50 }))).toBe("CHILD_NOT_READY");
   });
