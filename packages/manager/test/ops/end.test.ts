@@ -72,19 +72,29 @@ test("a deadline of zero kills at once", async () => {
   expect((await node.instance(instance)).lastExit?.exit).toEqual({ kind: "signal", signal: "SIGKILL" });
 });
 
-test.each(["suspend", "stop", "kill"] as const)("after %s nothing lives that the process had started", async (verb) => {
-  await using node = await TestNode.open();
-  const { instance, pid } = await node.running({ mode: "parent" });
-  const grandchild = Number(await node.workspaceFile(instance, "grandchild"));
-  expect(isRunning(grandchild)).toBe(true);
-  if (verb === "kill") {
-    process.kill(pid, "SIGKILL");
-    await node.until(instance, "suspended");
-  } else {
-    await collect(node.manager[verb](instance));
-  }
-  expect(isRunning(grandchild)).toBe(false);
-});
+test.each([
+  ["suspend", false],
+  ["suspend", true],
+  ["stop", false],
+  ["stop", true],
+  ["kill", false],
+  ["kill", true],
+] as const)(
+  "after %s nothing lives that the process had started (without control groups: %s)",
+  async (verb, uncontained) => {
+    await using node = await TestNode.open({ uncontained });
+    const { instance, pid } = await node.running({ mode: "parent" });
+    const grandchild = Number(await node.workspaceFile(instance, "grandchild"));
+    expect(isRunning(grandchild)).toBe(true);
+    if (verb === "kill") {
+      process.kill(pid, "SIGKILL");
+      await node.until(instance, "suspended");
+    } else {
+      await collect(node.manager[verb](instance));
+    }
+    expect(isRunning(grandchild)).toBe(false);
+  },
+);
 
 test("a suspend that is cancelled before the claim changes nothing", async () => {
   await using node = await TestNode.open();

@@ -14,8 +14,8 @@ const SCRIPT = `#!/bin/sh
 ready() { echo >&$NOTIFY_FD; }
 # In this one process: one that it had just forked might miss a signal. A trap interrupts the read, so it runs at once.
 [ -p "$HOME/rest" ] || mkfifo "$HOME/rest"
-exec 5<>"$HOME/rest"
-rest() { while :; do read -r _ <&5; done; }
+exec 9<>"$HOME/rest"
+rest() { while :; do read -r _ <&9; done; }
 mode=$1
 shift
 echo "$mode $$ $*"

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Clock, type ProcessIdentity, systemClock } from "@nodemanager/core";
 import { Containment, isAlive, readProcessIdentity, selfIdentity } from "@nodemanager/exec";
 import { openRoot, type Root } from "@nodemanager/layout";
@@ -24,6 +24,8 @@ import { lineAppCycle, lineCallbacks } from "./ports.ts";
 export interface TestNodeOptions extends Partial<Pick<NodeManagerOptions, "openRepository" | "maxBinaryBytes">> {
   readonly policy?: ShutdownPolicy;
   readonly clock?: Clock;
+  /** Without control groups, also where there are any. */
+  readonly uncontained?: boolean;
 }
 
 /** A node with a root of its own, in which managers come and go. */
@@ -35,15 +37,22 @@ export class TestNode implements AsyncDisposable {
   #disk = new CrashableFs();
   /** Everything that ever ran here, so that nothing outlives a test that failed. */
   readonly #processes: ProcessIdentity[] = [];
+  readonly #containment: Containment;
 
   static async open(options: TestNodeOptions = {}): Promise<TestNode> {
-    const node = new TestNode(await tempDir(), options);
+    const temp = await tempDir();
+    // A name of its own: what a start-up finds under it and does not know is ended.
+    const containment = options.uncontained
+      ? Containment.none()
+      : await Containment.detect({ name: `noded-test-${basename(temp.path)}` });
+    const node = new TestNode(temp, options, containment);
     await node.reopen();
     return node;
   }
 
-  private constructor(temp: TempDir, options: TestNodeOptions) {
+  private constructor(temp: TempDir, options: TestNodeOptions, containment: Containment) {
     this.#temp = temp;
+    this.#containment = containment;
     this.#options = options;
   }
 
@@ -78,7 +87,7 @@ export class TestNode implements AsyncDisposable {
         specification: async () => computeSpecification(await readNodeFacts()),
         isRunnable: async ({ profiles }) => ({ runnable: profiles.includes(PROFILE), reason: "asked" }),
       },
-      containment: await Containment.detect({ name: "noded-manager-test" }),
+      containment: this.#containment,
       callbacks: lineCallbacks,
       appCycle: lineAppCycle,
       openRepository: this.#options.openRepository ?? ((address) => openRepository(address, {})),
@@ -219,6 +228,7 @@ export class TestNode implements AsyncDisposable {
       for (const { pid } of this.#processes.filter(isAlive)) {
         process.kill(-pid, "SIGKILL");
       }
+      await this.#containment[Symbol.asyncDispose]();
       await this.#temp[Symbol.asyncDispose]();
     }
   }
