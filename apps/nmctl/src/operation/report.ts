@@ -18,6 +18,8 @@ export interface ReportOptions {
   readonly single: boolean;
   /** What it is when there was nothing to work on; nothing unless given. */
   readonly empty?: string;
+  /** The names as they were given. */
+  readonly operands?: readonly string[];
   /** Whether errors are printed as data, too. */
   readonly errorsAreData: boolean;
 }
@@ -29,6 +31,8 @@ export interface ReportOptions {
 export function report(events: AsyncIterable<ObjectEvent | Ended>, options: ReportOptions): Output {
   const failures: NodeError[] = [];
   let succeeded = 0;
+  // An error of `apps/TITLE` itself, not of something below it: there was nothing to make a batch of.
+  let isWhole = false;
   const progress = new ProgressReport(options.terminal, options.io.now);
 
   async function* items(): AsyncGenerator<Item> {
@@ -43,6 +47,7 @@ export function report(events: AsyncIterable<ObjectEvent | Ended>, options: Repo
       progress.end(ended.name);
       if (ended.kind === "error") {
         failures.push(ended.error);
+        isWhole = options.operands?.includes(ended.name) ?? false;
         options.terminal.say(complaint(`${options.verb} ${ended.name}`, ended.error));
         if (options.errorsAreData) {
           yield { name: ended.name, json: () => endedToJson(ended) };
@@ -58,19 +63,20 @@ export function report(events: AsyncIterable<ObjectEvent | Ended>, options: Repo
     summarize();
   }
 
+  const total = () => succeeded + failures.length;
+
   function summarize(): void {
-    const total = succeeded + failures.length;
-    if (total === 0 && options.empty !== undefined) {
+    if (total() === 0 && options.empty !== undefined) {
       options.terminal.say(options.empty);
     } else if (failures.length > 0 && !options.single) {
-      options.terminal.say(`nmctl: ${options.verb} failed for ${failures.length} of ${total}`);
+      options.terminal.say(`nmctl: ${options.verb} failed for ${failures.length} of ${total()}`);
     }
   }
 
   return {
     shape: "stream",
     items: items(),
-    exitCode: () => exitCodeOfBatch({ single: options.single, succeeded, failures }),
+    exitCode: () => exitCodeOfBatch({ single: options.single || (isWhole && total() === 1), succeeded, failures }),
   };
 }
 
