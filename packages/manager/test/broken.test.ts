@@ -19,7 +19,7 @@ const settings = (instance: { rootDir: string }) => join(installationDir(instanc
 const envelope = (instance: { rootDir: string }) => join(instanceDir(instance), "version", "envelope.json");
 const document = (instance: { rootDir: string }) => join(instanceDir(instance), "instance.json");
 
-test("an installation that cannot be read is reported; its instances are seen and can be ended", async () => {
+test.concurrent("an installation that cannot be read is reported; its instances are seen and can be ended", async () => {
   await using node = await TestNode.open();
   const { broken, whole } = await withBroken(node, settings);
   expect(await node.status(broken.installation)).toMatchObject({
@@ -41,7 +41,7 @@ test("an installation that cannot be read is reported; its instances are seen an
   expect(await node.state(broken.instance)).toBe("suspended");
 });
 
-test("the instances of an installation that cannot be read are taken over by the next manager", async () => {
+test.concurrent("the instances of an installation that cannot be read are taken over by the next manager", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { broken } = await withBroken(node, settings);
   await node.crash();
@@ -51,7 +51,7 @@ test("the instances of an installation that cannot be read are taken over by the
   await node.until(broken.instance, "suspended");
 });
 
-test("an installation that cannot be read can be uninstalled", async () => {
+test.concurrent("an installation that cannot be read can be uninstalled", async () => {
   await using node = await TestNode.open();
   const { broken, whole } = await withBroken(node, settings);
   await collect(node.manager.uninstall(broken.installation));
@@ -59,7 +59,7 @@ test("an installation that cannot be read can be uninstalled", async () => {
   expect(await node.names("**")).toEqual(["apps/steady", whole.installation, whole.instance]);
 });
 
-test("an instance whose version cannot be read can be suspended and stopped, and does not run again", async () => {
+test.concurrent("an instance whose version cannot be read can be suspended and stopped, and does not run again", async () => {
   await using node = await TestNode.open();
   const { broken, whole } = await withBroken(node, envelope);
   expect(await node.instance(broken.instance)).toMatchObject({ state: "running", version: "" });
@@ -70,7 +70,7 @@ test("an instance whose version cannot be read can be suspended and stopped, and
   expect(await node.names("apps/*/*/*")).toEqual([whole.instance]);
 });
 
-test("an instance that cannot be read is reported, others are served, and uninstalling ends its process", async () => {
+test.concurrent("an instance that cannot be read is reported, others are served, and uninstalling ends its process", async () => {
   await using node = await TestNode.open();
   const { broken, whole } = await withBroken(node, document);
   expect(await node.status(broken.instance)).toMatchObject({
@@ -85,7 +85,7 @@ test("an instance that cannot be read is reported, others are served, and uninst
   expect(isRunning(broken.pid)).toBe(false);
 });
 
-test("a start-up reports what it cannot read, and serves the rest", async () => {
+test.concurrent("a start-up reports what it cannot read, and serves the rest", async () => {
   await using node = await TestNode.open();
   const { broken, whole } = await withBroken(node, document);
   await node.shutdown();
@@ -95,7 +95,7 @@ test("a start-up reports what it cannot read, and serves the rest", async () => 
   expect(await node.state(whole.instance)).toBe("running");
 });
 
-test("a reset ends and removes also what cannot be read", async () => {
+test.concurrent("a reset ends and removes also what cannot be read", async () => {
   await using node = await TestNode.open();
   const { broken, whole } = await withBroken(node, settings);
   const third = await withBroken(node, document);

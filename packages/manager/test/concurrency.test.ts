@@ -27,7 +27,7 @@ function oneDoneOthers(...reasons: readonly string[]) {
 }
 
 describe("of twenty who do it at once one wins and nineteen get the reason", () => {
-  test("resume", async () => {
+  test.concurrent("resume", async () => {
     await using node = await TestNode.open();
     const { instance } = await node.running({ mode: "steady" });
     await collect(node.manager.suspend(instance));
@@ -36,7 +36,7 @@ describe("of twenty who do it at once one wins and nineteen get the reason", () 
     expect((await node.workspaceFile(instance, "ended")).trim().split("\n")).toEqual(["ended"]);
   });
 
-  test("suspend", async () => {
+  test.concurrent("suspend", async () => {
     await using node = await TestNode.open();
     const { instance } = await node.running({ mode: "steady" });
     oneDoneOthers("OPERATION_IN_PROGRESS", "INSTANCE_NOT_RUNNING")(await twenty(() => node.manager.suspend(instance)));
@@ -46,14 +46,14 @@ describe("of twenty who do it at once one wins and nineteen get the reason", () 
     });
   });
 
-  test("stop", async () => {
+  test.concurrent("stop", async () => {
     await using node = await TestNode.open();
     const { instance, installation } = await node.running({ mode: "steady" });
     oneDoneOthers("OPERATION_IN_PROGRESS", "INSTANCE_NOT_FOUND")(await twenty(() => node.manager.stop(instance)));
     expect(await node.names(`${installation}/*`)).toEqual([]);
   });
 
-  test("uninstall", async () => {
+  test.concurrent("uninstall", async () => {
     await using node = await TestNode.open();
     const { installation } = await node.running({ mode: "steady" });
     oneDoneOthers(
@@ -63,7 +63,7 @@ describe("of twenty who do it at once one wins and nineteen get the reason", () 
     expect(await node.names("**")).toEqual([]);
   });
 
-  test("resume, suspend and stop together, against a process that ends by itself", async () => {
+  test.concurrent("resume, suspend and stop together, against a process that ends by itself", async () => {
     await using node = await TestNode.open();
     const installation = await node.install({ mode: "steady" });
     for (let round = 0; round < 5; round++) {
@@ -80,7 +80,7 @@ describe("of twenty who do it at once one wins and nineteen get the reason", () 
 });
 
 describe("twenty with one request id have one effect and one answer", () => {
-  test.each(["start", "suspend", "resume", "restart", "stop", "uninstall"] as const)("%s", async (verb) => {
+  test.concurrent.each(["start", "suspend", "resume", "restart", "stop", "uninstall"] as const)("%s", async (verb) => {
     await using node = await TestNode.open();
     const { installation, instance, pid } = await node.running({ mode: "steady" });
     if (verb === "resume") {

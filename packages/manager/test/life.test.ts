@@ -4,7 +4,7 @@ import { collect, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { isRunning, TestNode } from "./support/test-node.ts";
 
-test("an application is installed, started and stopped; what it wrote at its end is in the workspace", async () => {
+test.concurrent("an application is installed, started and stopped; what it wrote at its end is in the workspace", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "steady" });
   expect(await node.names(`${installation}/*`)).toEqual([instance]);
@@ -23,7 +23,7 @@ test("an application is installed, started and stopped; what it wrote at its end
   expect(await readFile(join(stopped.rootDir, "ended"), "utf8")).toBe("ended\n");
 });
 
-test("what is said at the installation wins over the envelope, and is seen by the application", async () => {
+test.concurrent("what is said at the installation wins over the envelope, and is seen by the application", async () => {
   await using node = await TestNode.open();
   const installation = await node.install(
     { mode: "environment", args: ["from the envelope"], env: { COLOUR: "red", TASTE: "sweet" } },
@@ -48,7 +48,7 @@ test("what is said at the installation wins over the envelope, and is seen by th
   expect(text).toContain('"COLOUR": "blue"');
 });
 
-test("a suspended instance does not run and runs again as another process; others go on", async () => {
+test.concurrent("a suspended instance does not run and runs again as another process; others go on", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "steady" });
   const second = await node.start(installation);
@@ -64,7 +64,7 @@ test("a suspended instance does not run and runs again as another process; other
   expect(await node.workspaceFile(instance, "ended")).toBe("ended\n");
 });
 
-test("an uninstalled application does not start", async () => {
+test.concurrent("an uninstalled application does not start", async () => {
   await using node = await TestNode.open();
   const { installation, pid } = await node.running({ mode: "steady" });
   await collect(node.manager.uninstall(installation));
@@ -73,7 +73,7 @@ test("an uninstalled application does not start", async () => {
   expect(await node.names("**")).toEqual([]);
 });
 
-test("a process that is killed from outside is noticed, and said", async () => {
+test.concurrent("a process that is killed from outside is noticed, and said", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   process.kill(pid, "SIGKILL");
@@ -84,7 +84,7 @@ test("a process that is killed from outside is noticed, and said", async () => {
   });
 });
 
-test("when the manager has ended nothing of it runs", async () => {
+test.concurrent("when the manager has ended nothing of it runs", async () => {
   await using node = await TestNode.open();
   const { installation, pid } = await node.running({ mode: "parent" });
   const pids = [pid, await node.pid(await node.start(installation))];

@@ -21,7 +21,7 @@ async function suspended(node: TestNode): Promise<{ instance: string; logsDir: s
   return { instance, logsDir: (await node.instance(instance)).logsDir };
 }
 
-test("logs are read as they are, stdout before stderr, or one of them", async () => {
+test.concurrent("logs are read as they are, stdout before stderr, or one of them", async () => {
   await using node = await TestNode.open();
   const { instance, logsDir } = await suspended(node);
   await writeFile(join(logsDir, "stdout"), "one\ntwo\n");
@@ -31,7 +31,7 @@ test("logs are read as they are, stdout before stderr, or one of them", async ()
   expect(await textOf(node, instance, { stream: "stderr" })).toBe("trouble\n");
 });
 
-test.each([
+test.concurrent.each([
   [0, ""],
   [1, "three"],
   [2, "two\nthree"],
@@ -44,7 +44,7 @@ test.each([
   expect(await textOf(node, instance, { stream: "stdout", tailLines })).toBe(expected);
 });
 
-test("the last lines of a large log are found from its end", async () => {
+test.concurrent("the last lines of a large log are found from its end", async () => {
   await using node = await TestNode.open();
   const { instance, logsDir } = await suspended(node);
   const lines = Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`);
@@ -54,7 +54,7 @@ test("the last lines of a large log are found from its end", async () => {
   }
 });
 
-test("a follower gets what is written, and ends when the process has ended, with its last words", async () => {
+test.concurrent("a follower gets what is written, and ends when the process has ended, with its last words", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   const seen: string[] = [];
@@ -69,7 +69,7 @@ test("a follower gets what is written, and ends when the process has ended, with
   expect(seen.join("")).toMatch(/^steady \d+ \nmore\nbye\n$/);
 });
 
-test.each(["stop", "uninstall"] as const)(
+test.concurrent.each(["stop", "uninstall"] as const)(
   "a follower gets the last words also when %s moves the logs",
   async (verb) => {
     await using node = await TestNode.open();
@@ -89,13 +89,13 @@ test.each(["stop", "uninstall"] as const)(
   },
 );
 
-test("following what does not run ends at once", async () => {
+test.concurrent("following what does not run ends at once", async () => {
   await using node = await TestNode.open();
   const { instance } = await suspended(node);
   expect(await textOf(node, instance, { stream: "stdout", follow: true })).toMatch(/bye\n$/);
 });
 
-test("a follower ends when it is cancelled and when the manager ends", async () => {
+test.concurrent("a follower ends when it is cancelled and when the manager ends", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { instance } = await node.running({ mode: "steady" });
   const abort = new AbortController();
@@ -113,7 +113,7 @@ test("a follower ends when it is cancelled and when the manager ends", async () 
   await follow;
 });
 
-test("who writes without end to one stream keeps nobody from the other, or from leaving", async () => {
+test.concurrent("who writes without end to one stream keeps nobody from the other, or from leaving", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "flood" });
   const { logsDir } = await node.instance(instance);
@@ -129,7 +129,7 @@ test("who writes without end to one stream keeps nobody from the other, or from 
   expect(floods).toBeGreaterThanOrEqual(3);
 });
 
-test("what an application puts in the place of a log neither hangs nor shows anything else", async () => {
+test.concurrent("what an application puts in the place of a log neither hangs nor shows anything else", async () => {
   await using node = await TestNode.open();
   const { instance, logsDir } = await suspended(node);
   await rm(join(logsDir, "stdout"));
@@ -141,7 +141,7 @@ test("what an application puts in the place of a log neither hangs nor shows any
   await node.manager.debug(instance);
 });
 
-test("only instances have logs, and only those that are there", async () => {
+test.concurrent("only instances have logs, and only those that are there", async () => {
   await using node = await TestNode.open();
   const { installation } = await node.running({ mode: "steady" });
   expect(await reasonOf(textOf(node, installation))).toBe("NOT_APPLICABLE");

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { publication } from "./support/applications.ts";
 import { objectOf, TestNode } from "./support/test-node.ts";
 
-test("an installation and a start have their effect once, also with a manager in between", async () => {
+test.concurrent("an installation and a start have their effect once, also with a manager in between", async () => {
   await using node = await TestNode.open();
   const origin = await publication({ mode: "steady" });
   const installation = await objectOf(node.manager.install(origin, { requestId: "install" }));
@@ -16,7 +16,7 @@ test("an installation and a start have their effect once, also with a manager in
   expect(await node.names("**")).toEqual(["apps/steady", installation, instance]);
 });
 
-test("a start is not made again when its instance was stopped meanwhile", async () => {
+test.concurrent("a start is not made again when its instance was stopped meanwhile", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "steady" });
   const instance = await node.start(installation, "start");
@@ -29,7 +29,7 @@ test("a start is not made again when its instance was stopped meanwhile", async 
   expect(await reasonOf(collect(node.manager.stop(instance, { requestId: "another" })))).toBe("INSTANCE_NOT_FOUND");
 });
 
-test("a start that failed is made again with the instance that it made", async () => {
+test.concurrent("a start that failed is made again with the instance that it made", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "failing" });
   const failing = () => reasonOf(collect(node.manager.start(installation, { requestId: "start" })));
@@ -41,7 +41,7 @@ test("a start that failed is made again with the instance that it made", async (
   expect(await node.names(`${installation}/*`)).toEqual(names);
 });
 
-test("a start whose manager died in the middle is made again with the instance that it made", async () => {
+test.concurrent("a start whose manager died in the middle is made again with the instance that it made", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "gated" });
   void collect(node.manager.start(installation, { requestId: "start" }));
@@ -56,7 +56,7 @@ test("a start whose manager died in the middle is made again with the instance t
   expect(await start).toBe(instance);
 });
 
-test("suspend, resume, restart and uninstall have their effect once, also with a manager in between", async () => {
+test.concurrent("suspend, resume, restart and uninstall have their effect once, also with a manager in between", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { installation, instance, pid } = await node.running({ mode: "steady" });
   const again = async () => {

@@ -2,7 +2,7 @@ import { collect, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { endsOf, TestNode } from "./support/test-node.ts";
 
-test("a partial name means everything below it that the operation applies to, with one result each", async () => {
+test.concurrent("a partial name means everything below it that the operation applies to, with one result each", async () => {
   await using node = await TestNode.open();
   const one = await node.install({ mode: "steady" });
   const two = await node.install({ mode: "steady" });
@@ -29,7 +29,7 @@ test("a partial name means everything below it that the operation applies to, wi
   expect(Object.keys(await endsOf(node.manager.uninstall("apps"))).sort()).toEqual([one, two, other].sort());
 });
 
-test("of a batch some can fail, which is seen, and the others are done", async () => {
+test.concurrent("of a batch some can fail, which is seen, and the others are done", async () => {
   await using node = await TestNode.open();
   const steady = await node.install({ mode: "steady" });
   const failing = await node.install({ mode: "failing" });
@@ -50,7 +50,7 @@ test("of a batch some can fail, which is seen, and the others are done", async (
   expect(pid).toBeGreaterThan(0);
 });
 
-test("a batch that nobody waits for any more ends what has not been done", async () => {
+test.concurrent("a batch that nobody waits for any more ends what has not been done", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "never" });
   await node.install({ mode: "never" });
@@ -62,7 +62,7 @@ test("a batch that nobody waits for any more ends what has not been done", async
   expect(await node.names("apps/*/*/*")).toEqual([]);
 });
 
-test("everything that is ended is ended at the same time", async () => {
+test.concurrent("everything that is ended is ended at the same time", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "deaf" });
   await Promise.all(Array.from({ length: 20 }, () => node.start(installation)));
@@ -73,7 +73,7 @@ test("everything that is ended is ended at the same time", async () => {
   expect(await node.names("apps/*/*/*")).toEqual([]);
 });
 
-test.each([
+test.concurrent.each([
   ["start", "apps/x/nonsense", "INVALID_NAME"],
   ["start", "everything", "INVALID_NAME"],
   ["start", "apps/node manager", "RESERVED_TITLE"],

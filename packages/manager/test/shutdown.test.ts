@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { publication } from "./support/applications.ts";
 import { endsOf, isRunning, TestNode } from "./support/test-node.ts";
 
-test("policy suspend: what runs is suspended and runs again at the next opening; what was suspended stays so", async () => {
+test.concurrent("policy suspend: what runs is suspended and runs again at the next opening; what was suspended stays so", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "steady" });
   const suspended = await node.start(installation);
@@ -16,7 +16,7 @@ test("policy suspend: what runs is suspended and runs again at the next opening;
   expect(await node.instance(suspended)).toMatchObject({ state: "suspended", suspension: { by: "operator" } });
 });
 
-test("policy leave: what runs goes on and is found again", async () => {
+test.concurrent("policy leave: what runs goes on and is found again", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { instance, pid } = await node.running({ mode: "steady" });
   expect(await node.shutdown()).toEqual([]);
@@ -25,7 +25,7 @@ test("policy leave: what runs goes on and is found again", async () => {
   expect(await node.instance(instance)).toMatchObject({ state: "running", pid });
 });
 
-test("what ended by itself stays suspended over a shutdown", async () => {
+test.concurrent("what ended by itself stays suspended over a shutdown", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   process.kill(pid, "SIGUSR1");
@@ -39,7 +39,7 @@ test("what ended by itself stays suspended over a shutdown", async () => {
   });
 });
 
-test("a shutdown interrupts what starts, which leaves nothing, and waits for what ends", async () => {
+test.concurrent("a shutdown interrupts what starts, which leaves nothing, and waits for what ends", async () => {
   await using node = await TestNode.open();
   const never = await node.install({ mode: "never" });
   const start = reasonOf(collect(node.manager.start(never)));
@@ -55,7 +55,7 @@ test("a shutdown interrupts what starts, which leaves nothing, and waits for wha
   expect(await node.names("apps/*/*/*")).toEqual([]);
 });
 
-test("a shutdown interrupts a resume, and the instance is as it was", async () => {
+test.concurrent("a shutdown interrupts a resume, and the instance is as it was", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "never" });
   const start = reasonOf(collect(node.manager.start(installation)));
@@ -71,7 +71,7 @@ test("a shutdown interrupts a resume, and the instance is as it was", async () =
   expect(await node.instance(instance)).toMatchObject({ state: "suspended", suspension: { by: "operator" } });
 });
 
-test("a restart that a shutdown interrupts is done by the next start-up", async () => {
+test.concurrent("a restart that a shutdown interrupts is done by the next start-up", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "deaf" });
   const restart = reasonOf(collect(node.manager.restart(instance, { deadlineMs: 200 })));
@@ -82,7 +82,7 @@ test("a restart that a shutdown interrupts is done by the next start-up", async 
   expect(await node.state(instance)).toBe("running");
 });
 
-test("nothing begins after a shutdown has", async () => {
+test.concurrent("nothing begins after a shutdown has", async () => {
   await using node = await TestNode.open();
   const { installation, instance } = await node.running({ mode: "deaf" });
   const { manager } = node;
@@ -109,7 +109,7 @@ test("nothing begins after a shutdown has", async () => {
   await node.reopen();
 });
 
-test("a shutdown goes on when its caller leaves", async () => {
+test.concurrent("a shutdown goes on when its caller leaves", async () => {
   await using node = await TestNode.open();
   const { pid } = await node.running({ mode: "deaf" });
   for await (const _ of node.manager.shutdown({ deadlineMs: 100 })) {
@@ -121,7 +121,7 @@ test("a shutdown goes on when its caller leaves", async () => {
   await node.reopen();
 });
 
-test("a shutdown ends what an earlier manager had left and recovery did not get to", async () => {
+test.concurrent("a shutdown ends what an earlier manager had left and recovery did not get to", async () => {
   await using node = await TestNode.open();
   const { installation } = await node.running({ mode: "steady" });
   for (let i = 0; i < 9; i++) {
@@ -137,7 +137,7 @@ test("a shutdown ends what an earlier manager had left and recovery did not get 
   expect(new Set(states)).toEqual(new Set(["running"]));
 });
 
-test("watchers end with the manager", async () => {
+test.concurrent("watchers end with the manager", async () => {
   await using node = await TestNode.open();
   const watch = collect(node.manager.watch("**"));
   await node.shutdown();

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { nextInstanceState } from "../src/machines/instance.ts";
 import { TestNode } from "./support/test-node.ts";
 
-test("a glob means what it matches, an application before its installations, these before their instances", async () => {
+test.concurrent("a glob means what it matches, an application before its installations, these before their instances", async () => {
   await using node = await TestNode.open();
   const { installation, instance } = await node.running({ mode: "steady" });
   const second = await node.start(installation);
@@ -28,7 +28,7 @@ test("a glob means what it matches, an application before its installations, the
   expect(await reasonOf(collect(node.manager.list("**", AbortSignal.abort())))).toBe("CANCELLED");
 });
 
-test("an installation says how many of its instances run, an application how many installations it has", async () => {
+test.concurrent("an installation says how many of its instances run, an application how many installations it has", async () => {
   await using node = await TestNode.open();
   const { installation, instance } = await node.running({ mode: "steady" });
   await node.start(installation);
@@ -45,7 +45,7 @@ test("an installation says how many of its instances run, an application how man
   });
 });
 
-test("a watcher sees what is there, then every change, in an order that the table of states allows", async () => {
+test.concurrent("a watcher sees what is there, then every change, in an order that the table of states allows", async () => {
   await using node = await TestNode.open();
   const left = new AbortController();
   const events: WatchEvent[] = [];
@@ -79,7 +79,7 @@ test("a watcher sees what is there, then every change, in an order that the tabl
   }
 });
 
-test("a watcher that comes later sees what is there first", async () => {
+test.concurrent("a watcher that comes later sees what is there first", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
   const left = new AbortController();
@@ -93,7 +93,7 @@ test("a watcher that comes later sees what is there first", async () => {
   expect(events).toMatchObject([{ kind: "existing", object: { name: instance } }, { kind: "synced" }]);
 });
 
-test("whoever looks into an object gets what helps; what is not there is said", async () => {
+test.concurrent("whoever looks into an object gets what helps; what is not there is said", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "steady", args: ["x"] });
   const text = await node.manager.debug(instance);
@@ -106,7 +106,7 @@ test("whoever looks into an object gets what helps; what is not there is said", 
   expect(await reasonOf(node.manager.debug(`${installation}/${"a".repeat(26)}`))).toBe("INSTANCE_NOT_FOUND");
 });
 
-test("the node says what it is", async () => {
+test.concurrent("the node says what it is", async () => {
   await using node = await TestNode.open();
   expect(await node.manager.describe()).toMatchObject({ profiles: ["test"], hostname: "here", version: "1.2.3" });
   expect(await node.manager.isRunnable({ profiles: ["test"] })).toMatchObject({ runnable: true });

@@ -8,7 +8,7 @@ function progressOf(events: readonly OperationEvent[]): string[] {
   return events.flatMap((event) => (event.kind === "progress" ? [`${event.phase} ${event.done}/${event.goal}`] : []));
 }
 
-test("a suspended instance has the exit status of its process, and what it said last", async () => {
+test.concurrent("a suspended instance has the exit status of its process, and what it said last", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
   await collect(node.manager.suspend(instance));
@@ -18,7 +18,7 @@ test("a suspended instance has the exit status of its process, and what it said 
   });
 });
 
-test("what an earlier process said last is not taken for what this one said", async () => {
+test.concurrent("what an earlier process said last is not taken for what this one said", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   process.kill(pid, "SIGUSR1");
@@ -28,7 +28,7 @@ test("what an earlier process said last is not taken for what this one said", as
   expect((await node.instance(instance)).lastExit?.lastLines).toMatch(/^steady \d+ \nbye$/);
 });
 
-test("an instance whose process ends by itself is suspended with its status and last words", async () => {
+test.concurrent("an instance whose process ends by itself is suspended with its status and last words", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   process.kill(pid, "SIGUSR1");
@@ -38,7 +38,7 @@ test("an instance whose process ends by itself is suspended with its status and 
   });
 });
 
-test("whoever comes just when the process has ended by itself is answered after that was recorded", async () => {
+test.concurrent("whoever comes just when the process has ended by itself is answered after that was recorded", async () => {
   await using node = await TestNode.open();
   const { installation } = await node.running({ mode: "parent" });
   const exited = async () => {
@@ -58,21 +58,24 @@ test("whoever comes just when the process has ended by itself is answered after 
   expect(await node.names(`${installation}/*`)).not.toContain(stopped);
 });
 
-test.each(["suspend", "stop"] as const)("%s kills what does not heed the signal, at the deadline", async (verb) => {
-  await using node = await TestNode.open();
-  const { instance, pid } = await node.running({ mode: "deaf" });
-  await collect(node.manager[verb](instance, { deadlineMs: 100 }));
-  expect(isRunning(pid)).toBe(false);
-});
+test.concurrent.each(["suspend", "stop"] as const)(
+  "%s kills what does not heed the signal, at the deadline",
+  async (verb) => {
+    await using node = await TestNode.open();
+    const { instance, pid } = await node.running({ mode: "deaf" });
+    await collect(node.manager[verb](instance, { deadlineMs: 100 }));
+    expect(isRunning(pid)).toBe(false);
+  },
+);
 
-test("a deadline of zero kills at once", async () => {
+test.concurrent("a deadline of zero kills at once", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
   await collect(node.manager.suspend(instance, { deadlineMs: 0 }));
   expect((await node.instance(instance)).lastExit?.exit).toEqual({ kind: "signal", signal: "SIGKILL" });
 });
 
-test.each([
+test.concurrent.each([
   ["suspend", false],
   ["suspend", true],
   ["stop", false],
@@ -96,7 +99,7 @@ test.each([
   },
 );
 
-test("a suspend that is cancelled before the claim changes nothing", async () => {
+test.concurrent("a suspend that is cancelled before the claim changes nothing", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   const before = await node.instance(instance);
@@ -105,18 +108,21 @@ test("a suspend that is cancelled before the claim changes nothing", async () =>
   expect(isRunning(pid)).toBe(true);
 });
 
-test.each(["suspend", "stop"] as const)("a %s that is cancelled after the claim is followed through", async (verb) => {
-  await using node = await TestNode.open();
-  const { instance, pid } = await node.running({ mode: "deaf" });
-  const abort = new AbortController();
-  const end = collect(node.manager[verb](instance, { deadlineMs: 200, signal: abort.signal }));
-  await node.until(instance, verb === "suspend" ? "suspending" : "stopping");
-  abort.abort();
-  await end;
-  expect(isRunning(pid)).toBe(false);
-});
+test.concurrent.each(["suspend", "stop"] as const)(
+  "a %s that is cancelled after the claim is followed through",
+  async (verb) => {
+    await using node = await TestNode.open();
+    const { instance, pid } = await node.running({ mode: "deaf" });
+    const abort = new AbortController();
+    const end = collect(node.manager[verb](instance, { deadlineMs: 200, signal: abort.signal }));
+    await node.until(instance, verb === "suspend" ? "suspending" : "stopping");
+    abort.abort();
+    await end;
+    expect(isRunning(pid)).toBe(false);
+  },
+);
 
-test("a restart runs the same version as another process", async () => {
+test.concurrent("a restart runs the same version as another process", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   expect(await objectOf(node.manager.restart(instance))).toBe(instance);
@@ -124,7 +130,7 @@ test("a restart runs the same version as another process", async () => {
   expect(await node.instance(instance)).toMatchObject({ state: "running", version: "1.0.0", suspension: undefined });
 });
 
-test("a restart that is cancelled past its commit runs the application again", async () => {
+test.concurrent("a restart that is cancelled past its commit runs the application again", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "deaf" });
   const abort = new AbortController();
@@ -136,7 +142,7 @@ test("a restart that is cancelled past its commit runs the application again", a
   expect(await node.pid(instance)).not.toBe(pid);
 });
 
-test("an application with an app cycle stops in order and tells how far it is", async () => {
+test.concurrent("an application with an app cycle stops in order and tells how far it is", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ title: "cycle", appCycle: "orderly" });
   const events = await collect(node.manager.suspend(instance));
@@ -145,7 +151,7 @@ test("an application with an app cycle stops in order and tells how far it is", 
   expect(await node.workspaceFile(instance, "ended")).toBe("in order");
 });
 
-test.each([
+test.concurrent.each([
   ["lingers", undefined, "SIGTERM"],
   ["break-off", undefined, "SIGTERM"],
   ["never-done", 150, "SIGKILL"],
@@ -156,7 +162,7 @@ test.each([
   expect((await node.instance(instance)).lastExit?.exit).toEqual({ kind: "signal", signal });
 });
 
-test("no socket of a process that was killed is left", async () => {
+test.concurrent("no socket of a process that was killed is left", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ title: "stuck", appCycle: "never-done" });
   const before = (await node.listing()).filter((line) => line.startsWith("run/"));
@@ -165,7 +171,7 @@ test("no socket of a process that was killed is left", async () => {
   expect((await node.listing()).filter((line) => line.startsWith("run/"))).toEqual([]);
 });
 
-test("what does not run cannot be suspended or restarted", async () => {
+test.concurrent("what does not run cannot be suspended or restarted", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
   await collect(node.manager.suspend(instance));
@@ -175,7 +181,7 @@ test("what does not run cannot be suspended or restarted", async () => {
   expect(await node.instance(instance)).toEqual(before);
 });
 
-test("a suspended instance is stopped, and one that was stopped is not found", async () => {
+test.concurrent("a suspended instance is stopped, and one that was stopped is not found", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
   const { rootDir } = await node.instance(instance);

@@ -26,7 +26,7 @@ async function repositoryWith(
   };
 }
 
-test("an installation tells how far it is and what it is called", async () => {
+test.concurrent("an installation tells how far it is and what it is called", async () => {
   await using node = await TestNode.open();
   const events = await collect(node.manager.install(await publication({ mode: "steady" })));
   const phases = events.flatMap((event) => (event.kind === "progress" ? [event.phase] : []));
@@ -36,7 +36,7 @@ test("an installation tells how far it is and what it is called", async () => {
   expect(await node.installation(installation ?? "")).toMatchObject({ state: "installed", instances: 0 });
 });
 
-test("two installations of an application share its binary, which is fetched once", async () => {
+test.concurrent("two installations of an application share its binary, which is fetched once", async () => {
   let opened = 0;
   await using node = await TestNode.open({
     openRepository: () =>
@@ -51,7 +51,7 @@ test("two installations of an application share its binary, which is fetched onc
   expect(opened).toBe(1);
 });
 
-test("a cancelled installation leaves nothing on disk, wherever it is", async () => {
+test.concurrent("a cancelled installation leaves nothing on disk, wherever it is", async () => {
   const reached = Promise.withResolvers<void>();
   await using node = await TestNode.open({
     openRepository: () =>
@@ -75,7 +75,7 @@ test("a cancelled installation leaves nothing on disk, wherever it is", async ()
   expect(await node.listing()).toEqual(before);
 });
 
-test("an installation that is cancelled after its binary is here leaves nothing either", async () => {
+test.concurrent("an installation that is cancelled after its binary is here leaves nothing either", async () => {
   await using node = await TestNode.open();
   const origin = await publication({ mode: "steady" });
   const before = await node.listing();
@@ -91,7 +91,7 @@ test("an installation that is cancelled after its binary is here leaves nothing 
   expect(await node.listing()).toEqual(before);
 });
 
-test("a caller that goes away cancels its installation", async () => {
+test.concurrent("a caller that goes away cancels its installation", async () => {
   await using node = await TestNode.open();
   const origin = await publication({ mode: "steady" });
   const before = await node.listing();
@@ -105,7 +105,7 @@ test("a caller that goes away cancels its installation", async () => {
   );
 });
 
-test.each<[string, () => Promise<string>]>([
+test.concurrent.each<[string, () => Promise<string>]>([
   ["INVALID_ORIGIN", async () => "nowhere"],
   ["ENVELOPE_NOT_FOUND", async () => (await publication({ mode: "steady" })).replace("steady", "unknown")],
   ["VERSION_NOT_FOUND", async () => `${await publication({ mode: "steady" })}@7.0.0`],
@@ -119,14 +119,14 @@ test.each<[string, () => Promise<string>]>([
   expect(await node.listing()).toEqual(before);
 });
 
-test("a binary that is too large is refused before it is fetched", async () => {
+test.concurrent("a binary that is too large is refused before it is fetched", async () => {
   await using node = await TestNode.open({ maxBinaryBytes: 10 });
   const before = await node.listing();
   expect(await reasonOf(collect(node.manager.install(await publication({ mode: "steady" }))))).toBe("TOO_LARGE");
   expect(await node.listing()).toEqual(before);
 });
 
-test("a binary that is not the one that was promised is refused", async () => {
+test.concurrent("a binary that is not the one that was promised is refused", async () => {
   await using node = await TestNode.open({
     openRepository: () =>
       repositoryWith(async function* (chunks) {
@@ -141,7 +141,7 @@ test("a binary that is not the one that was promised is refused", async () => {
   expect(await node.listing()).toEqual(before);
 });
 
-test("what the node supports and what was offered is said when no profile matches", async () => {
+test.concurrent("what the node supports and what was offered is said when no profile matches", async () => {
   await using node = await TestNode.open();
   const origin = await publication({ mode: "steady", title: "elsewhere", profiles: ["beos"] });
   const failure = await failureOf(collect(node.manager.install(origin)));
@@ -149,7 +149,7 @@ test("what the node supports and what was offered is said when no profile matche
   expect(failure.metadata).toMatchObject({ supported: "test", offered: "beos" });
 });
 
-test("a repository that cannot be reached is said to be", async () => {
+test.concurrent("a repository that cannot be reached is said to be", async () => {
   await using node = await TestNode.open({
     openRepository: async () => {
       throw new NodeError("REPOSITORY_UNAVAILABLE", "down");

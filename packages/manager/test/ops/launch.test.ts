@@ -2,7 +2,7 @@ import { collect, failureOf, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { isRunning, objectOf, TestNode } from "../support/test-node.ts";
 
-test("an instance is starting until it is ready", async () => {
+test.concurrent("an instance is starting until it is ready", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "gated" });
   const start = objectOf(node.manager.start(installation));
@@ -13,7 +13,7 @@ test("an instance is starting until it is ready", async () => {
   expect(await node.instance(instance)).toMatchObject({ state: "running", pid, suspension: undefined });
 });
 
-test("an application that fails is reported with its status and what it said, and is there with both", async () => {
+test.concurrent("an application that fails is reported with its status and what it said, and is there with both", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "failing" });
   const failure = await failureOf(collect(node.manager.start(installation)));
@@ -27,7 +27,7 @@ test("an application that fails is reported with its status and what it said, an
   });
 });
 
-test("an application that does not become ready in time is ended", async () => {
+test.concurrent("an application that does not become ready in time is ended", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "never", readiness: { kind: "fd", timeoutMs: 50 } });
   const start = failureOf(collect(node.manager.start(installation)));
@@ -40,7 +40,7 @@ test("an application that does not become ready in time is ended", async () => {
   });
 });
 
-test("a cancelled start leaves no instance and no process", async () => {
+test.concurrent("a cancelled start leaves no instance and no process", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "never" });
   const before = await node.listing();
@@ -55,7 +55,7 @@ test("a cancelled start leaves no instance and no process", async () => {
   expect(await node.listing()).toEqual(before);
 });
 
-test("a start whose caller goes away leaves no instance and no process", async () => {
+test.concurrent("a start whose caller goes away leaves no instance and no process", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "never" });
   const before = await node.listing();
@@ -68,7 +68,7 @@ test("a start whose caller goes away leaves no instance and no process", async (
   expect(listing.filter((line) => !line.startsWith("lock"))).toEqual(before.filter((line) => !line.startsWith("lock")));
 });
 
-test("a cancelled resume leaves the instance suspended as it was", async () => {
+test.concurrent("a cancelled resume leaves the instance suspended as it was", async () => {
   await using node = await TestNode.open();
   const { instance } = await suspendedGated(node);
   const before = await node.instance(instance);
@@ -83,7 +83,7 @@ test("a cancelled resume leaves the instance suspended as it was", async () => {
   expect(after).toEqual(then);
 });
 
-test.each([
+test.concurrent.each([
   ["stop", "never"],
   ["stop", "deaf-never"],
   ["suspend", "never"],
@@ -100,7 +100,7 @@ test.each([
   expect(await node.names(`${installation}/*`)).toEqual(verb === "stop" ? [] : [instance]);
 });
 
-test("a running instance cannot be resumed, an unknown one is not found, a stopped one neither", async () => {
+test.concurrent("a running instance cannot be resumed, an unknown one is not found, a stopped one neither", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
   expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("INSTANCE_RUNNING");
@@ -110,7 +110,7 @@ test("a running instance cannot be resumed, an unknown one is not found, a stopp
   expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("INSTANCE_NOT_FOUND");
 });
 
-test("an instance that is being ended cannot be resumed", async () => {
+test.concurrent("an instance that is being ended cannot be resumed", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "deaf" });
   const suspend = collect(node.manager.suspend(instance, { deadlineMs: 300 }));
@@ -119,7 +119,7 @@ test("an instance that is being ended cannot be resumed", async () => {
   await suspend;
 });
 
-test("an application with an app cycle names it, or is not ready", async () => {
+test.concurrent("an application with an app cycle names it, or is not ready", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ title: "cycle", appCycle: "orderly" });
   expect(await node.state(instance)).toBe("running");

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { publication } from "../support/applications.ts";
 import { endsOf, isRunning, objectOf, TestNode } from "../support/test-node.ts";
 
-test("an uninstall ends the instances first, and tells how far it is", async () => {
+test.concurrent("an uninstall ends the instances first, and tells how far it is", async () => {
   await using node = await TestNode.open();
   const { installation, pid, instance } = await node.running({ mode: "steady" });
   const other = await node.pid(await node.start(installation));
@@ -13,14 +13,14 @@ test("an uninstall ends the instances first, and tells how far it is", async () 
   expect(await node.names("**")).toEqual([]);
 });
 
-test("an uninstall kills what does not heed the signal, at the deadline", async () => {
+test.concurrent("an uninstall kills what does not heed the signal, at the deadline", async () => {
   await using node = await TestNode.open();
   const { installation, pid } = await node.running({ mode: "deaf" });
   await collect(node.manager.uninstall(installation, { deadlineMs: 100 }));
   expect(isRunning(pid)).toBe(false);
 });
 
-test("nothing starts in an installation that is being uninstalled, and what starts is ended", async () => {
+test.concurrent("nothing starts in an installation that is being uninstalled, and what starts is ended", async () => {
   await using node = await TestNode.open();
   const { installation } = await node.running({ mode: "deaf" });
   const uninstall = collect(node.manager.uninstall(installation, { deadlineMs: 300 }));
@@ -31,7 +31,7 @@ test("nothing starts in an installation that is being uninstalled, and what star
   expect(await reasonOf(collect(node.manager.uninstall(installation)))).toBe("INSTALLATION_NOT_FOUND");
 });
 
-test("an instance that is being stopped by somebody else is waited for", async () => {
+test.concurrent("an instance that is being stopped by somebody else is waited for", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "deaf" });
   const stop = collect(node.manager.stop(instance, { deadlineMs: 200 }));
@@ -41,7 +41,7 @@ test("an instance that is being stopped by somebody else is waited for", async (
   await stop;
 });
 
-test("what is starting when its installation goes is ended", async () => {
+test.concurrent("what is starting when its installation goes is ended", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "never" });
   const start = reasonOf(collect(node.manager.start(installation)));
@@ -51,7 +51,7 @@ test("what is starting when its installation goes is ended", async () => {
   expect(isRunning(pid)).toBe(false);
 });
 
-test("a reset brings the root back to how it was, and can be made again", async () => {
+test.concurrent("a reset brings the root back to how it was, and can be made again", async () => {
   await using node = await TestNode.open();
   const asNew = (await node.listing()).map(withoutSize);
   const { pid } = await node.running({ mode: "deaf" });
@@ -67,7 +67,7 @@ test("a reset brings the root back to how it was, and can be made again", async 
   expect((await node.listing()).map(withoutSize)).toEqual(asNew);
 });
 
-test("nothing begins during a reset, and everything after it", async () => {
+test.concurrent("nothing begins during a reset, and everything after it", async () => {
   await using node = await TestNode.open();
   const { installation } = await node.running({ mode: "deaf" });
   const reset = collect(node.manager.reset({ deadlineMs: 300 }));
@@ -79,7 +79,7 @@ test("nothing begins during a reset, and everything after it", async () => {
   await node.running({ mode: "steady" });
 });
 
-test("what was made for a request before a reset is made again after it", async () => {
+test.concurrent("what was made for a request before a reset is made again after it", async () => {
   await using node = await TestNode.open();
   const origin = await publication({ mode: "steady" });
   const before = await objectOf(node.manager.install(origin, { requestId: "first" }));

@@ -12,7 +12,7 @@ async function report(node: TestNode): Promise<string> {
   return (await node.manager.managerStatus()).recovery.join("\n");
 }
 
-test("adopt: what runs goes on, is watched, and can be stopped", async () => {
+test.concurrent("adopt: what runs goes on, is watched, and can be stopped", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { installation, instance, pid } = await node.running({ mode: "steady" });
   const second = await node.start(installation);
@@ -32,7 +32,7 @@ test("adopt: what runs goes on, is watched, and can be stopped", async () => {
   expect(isRunning(secondPid)).toBe(false);
 });
 
-test("adopt: an adopted instance is suspended, resumed and stopped in order like any other", async () => {
+test.concurrent("adopt: an adopted instance is suspended, resumed and stopped in order like any other", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { instance } = await node.running({ title: "cycle", appCycle: "orderly" });
   await node.crash();
@@ -45,7 +45,7 @@ test("adopt: an adopted instance is suspended, resumed and stopped in order like
   expect(await node.state(instance)).toBe("running");
 });
 
-test("suspendAndResume: under the other policy what runs is brought under the new manager", async () => {
+test.concurrent("suspendAndResume: under the other policy what runs is brought under the new manager", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   await node.crash();
@@ -57,7 +57,7 @@ test("suspendAndResume: under the other policy what runs is brought under the ne
   expect(await node.workspaceFile(instance, "ended")).toBe("ended\n");
 });
 
-test("recordExit: what ended while nobody watched is suspended, and what it had started is ended", async () => {
+test.concurrent("recordExit: what ended while nobody watched is suspended, and what it had started is ended", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "parent" });
   const grandchild = Number(await node.workspaceFile(instance, "grandchild"));
@@ -74,7 +74,7 @@ test("recordExit: what ended while nobody watched is suspended, and what it had 
   expect(await node.state(instance)).toBe("suspended");
 });
 
-test("recordExitAndResume: what ended because the node did runs again", async () => {
+test.concurrent("recordExitAndResume: what ended because the node did runs again", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "steady" });
   await node.crash();
@@ -85,7 +85,7 @@ test("recordExitAndResume: what ended because the node did runs again", async ()
   expect(await node.instance(instance)).toMatchObject({ state: "running", lastExit: { exit: { kind: "unseen" } } });
 });
 
-test("recordExitAndResume: a stranger who has the pid in this boot is left alone", async () => {
+test.concurrent("recordExitAndResume: a stranger who has the pid in this boot is left alone", async () => {
   await using node = await TestNode.open({ uncontained: true });
   const { instance, pid } = await node.running({ mode: "steady" });
   await node.crash();
@@ -96,7 +96,7 @@ test("recordExitAndResume: a stranger who has the pid in this boot is left alone
   expect(await node.pid(instance)).not.toBe(pid);
 });
 
-test("abandon: what was not ready is ended, and not resumed if it never ran", async () => {
+test.concurrent("abandon: what was not ready is ended, and not resumed if it never ran", async () => {
   await using node = await TestNode.open();
   const installation = await node.install({ mode: "gated" });
   void collect(node.manager.start(installation));
@@ -110,7 +110,7 @@ test("abandon: what was not ready is ended, and not resumed if it never ran", as
   expect(await node.instance(instance)).toMatchObject({ state: "suspended", suspension: { by: "manager" } });
 });
 
-test("finishSuspend: a suspend that a manager had begun is finished and holds", async () => {
+test.concurrent("finishSuspend: a suspend that a manager had begun is finished and holds", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "deaf", graceMs: 100 });
   void collect(node.manager.suspend(instance, { deadlineMs: 60_000 }));
@@ -122,7 +122,7 @@ test("finishSuspend: a suspend that a manager had begun is finished and holds", 
   expect(await node.instance(instance)).toMatchObject({ state: "suspended", suspension: { by: "operator" } });
 });
 
-test("finishSuspend: what a shutdown had begun to suspend runs again", async () => {
+test.concurrent("finishSuspend: what a shutdown had begun to suspend runs again", async () => {
   await using node = await TestNode.open();
   const { instance, pid } = await node.running({ mode: "deaf", graceMs: 100 });
   void collect(node.manager.restart(instance, { deadlineMs: 60_000 }));
@@ -133,7 +133,7 @@ test("finishSuspend: what a shutdown had begun to suspend runs again", async () 
   expect(await node.instance(instance)).toMatchObject({ state: "running", suspension: undefined });
 });
 
-test("finishStop: a stop that a manager had begun is finished", async () => {
+test.concurrent("finishStop: a stop that a manager had begun is finished", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "deaf", graceMs: 100 });
   void collect(node.manager.stop(instance, { deadlineMs: 60_000 }));
@@ -145,7 +145,7 @@ test("finishStop: a stop that a manager had begun is finished", async () => {
   expect(await node.names(`${installation}/*`)).toEqual([]);
 });
 
-test("an uninstall that a manager had begun is finished, and nothing of it is resumed", async () => {
+test.concurrent("an uninstall that a manager had begun is finished, and nothing of it is resumed", async () => {
   await using node = await TestNode.open();
   const { installation, pid } = await node.running({ mode: "deaf", graceMs: 100 });
   void collect(node.manager.uninstall(installation, { deadlineMs: 60_000 }));
@@ -157,7 +157,7 @@ test("an uninstall that a manager had begun is finished, and nothing of it is re
   expect(await node.names("**")).toEqual([]);
 });
 
-test("resume: what a manager had wanted and not yet resumed is resumed; what an operator suspended is left", async () => {
+test.concurrent("resume: what a manager had wanted and not yet resumed is resumed; what an operator suspended is left", async () => {
   await using node = await TestNode.open();
   const { installation, instance } = await node.running({ mode: "steady" });
   const suspended = await node.start(installation);
@@ -169,7 +169,7 @@ test("resume: what a manager had wanted and not yet resumed is resumed; what an 
   expect(await node.state(suspended)).toBe("suspended");
 });
 
-test("an operator who asks while a start-up still recovers is served, and what they did holds", async () => {
+test.concurrent("an operator who asks while a start-up still recovers is served, and what they did holds", async () => {
   await using node = await TestNode.open();
   const { installation } = await node.running({ mode: "steady" });
   const instances = [...(await node.names(`${installation}/*`))];
@@ -192,7 +192,7 @@ test("an operator who asks while a start-up still recovers is served, and what t
   expect(await node.names(`${installation}/*`)).toEqual([]);
 });
 
-test("sockets that a manager left are removed, those of others are not", async () => {
+test.concurrent("sockets that a manager left are removed, those of others are not", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { instance } = await node.running({ title: "cycle", appCycle: "orderly" });
   const [used = ""] = (await sockets(node)).filter((name) => name.startsWith("ac-"));

@@ -126,17 +126,17 @@ const published = new Map<string, Promise<string>>();
 /** Publishes an application, once in a test file; gives its origin. */
 export async function publication(o: Publication): Promise<string> {
   const key = JSON.stringify(o);
-  const known = published.get(key) ?? publishNow(o);
+  const known = published.get(key) ?? publishNow(o, published.size);
   published.set(key, known);
   return await known;
 }
 
-async function publishNow(o: Publication): Promise<string> {
+async function publishNow(o: Publication, number: number): Promise<string> {
   const dir = await repositoryDir();
   // Another content is another application.
   const plain = o.mode ?? "application";
-  const title = o.title ?? (Object.keys(o).length > 1 ? `${plain}-${published.size}` : plain);
-  const file = join(dir, `../program-${published.size}`);
+  const title = o.title ?? (Object.keys(o).length > 1 ? `${plain}-${number}` : plain);
+  const file = join(dir, `../program-${number}`);
   await writeFile(file, o.binary ?? (o.appCycle === undefined ? SCRIPT : APP_CYCLE), { mode: 0o755 });
   await using repository = await openRepository(parseRepositoryAddress(`file:${dir}`), {});
   const first = o.appCycle ?? o.mode;
