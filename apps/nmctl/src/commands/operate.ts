@@ -27,6 +27,7 @@ export function operate(invocation: Invocation): Output {
     verb: command,
     single,
     empty: `nothing to ${command}`,
+    operands: args.operands,
   });
 }
 
