@@ -203,7 +203,9 @@ export class NodeManager implements NodeManagerApi {
   }
 
   reset(options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#requests.once(options.requestId, "reset", options.signal, () => this.#reset(options));
+    return this.#requests.once(options.requestId, { verb: "reset", name: "" }, options.signal, () =>
+      this.#reset(options),
+    );
   }
 
   async *#reset(options: EndOptions): AsyncGenerator<OperationEvent> {
@@ -291,9 +293,7 @@ export class NodeManager implements NodeManagerApi {
     options: OperationOptions,
     find: () => Promise<Job>,
   ): AsyncIterable<OperationEvent> {
-    return this.#requests.once(options.requestId, `${verb} ${name}`, options.signal, () =>
-      this.#perform(options, find),
-    );
+    return this.#requests.once(options.requestId, { verb, name }, options.signal, () => this.#perform(options, find));
   }
 
   async *#perform(options: OperationOptions, find: () => Promise<Job>): AsyncGenerator<OperationEvent> {

@@ -1,27 +1,36 @@
 import { abortable, NodeError } from "@nodemanager/core";
 import type { OperationEvent } from "./operation.ts";
 
-/** How many finished requests are remembered; what is older is found by what it left on disk, or done again. */
+/** How many request ids are remembered; what is older is found by what it left on disk, or done again. */
 const REMEMBERED = 1024;
 
-interface Known {
-  readonly what: string;
-  /** How the call ended; `undefined` when it failed, so that it can be made again. */
-  readonly result: Promise<readonly OperationEvent[] | undefined>;
+/** What a call is for. */
+export interface Call {
+  readonly verb: string;
+  /** Of the object, or what it is to be made from. */
+  readonly name: string;
+}
+
+/** How a call ended; `undefined` when it failed, so that it can be made again. */
+type Result = Promise<readonly OperationEvent[] | undefined>;
+
+interface Request {
+  readonly verb: string;
+  /** By name: one request may be for several objects. */
+  readonly results: Map<string, Result>;
 }
 
 /** Gives a request its effect once: a repeated id answers with what the first call with it came to. */
 export class Requests {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, Request>();
 
   /**
-   * @param what - the operation and the name it is for; an id cannot be used for two things
    * @param signal - of this call; ends its waiting for another one
-   * @throws NodeError `INVALID_ARGUMENT` when the id was used for something else, and whatever `run` throws
+   * @throws NodeError `INVALID_ARGUMENT` when the id was used for another operation, and whatever `run` throws
    */
   async *once(
     requestId: string | undefined,
-    what: string,
+    call: Call,
     signal: AbortSignal | undefined,
     run: () => AsyncIterable<OperationEvent>,
   ): AsyncGenerator<OperationEvent> {
@@ -29,17 +38,19 @@ export class Requests {
       yield* run();
       return;
     }
-    for (let known = this.#known.get(requestId); known; known = this.#known.get(requestId)) {
-      if (known.what !== what) {
-        throw new NodeError("INVALID_ARGUMENT", `request id ${JSON.stringify(requestId)} was used for ${known.what}`);
+    for (;;) {
+      const { results } = this.#request(requestId, call);
+      const result = results.get(call.name);
+      if (!result) {
+        yield* this.#first(results, call, run);
+        return;
       }
-      const events = await abortable(known.result, signal);
+      const events = await abortable(result, signal);
       if (events) {
         yield* events;
         return;
       }
     }
-    yield* this.#first(requestId, what, run);
   }
 
   /** Forgets everything but what is known of this one. */
@@ -51,14 +62,28 @@ export class Requests {
     }
   }
 
+  #request(requestId: string, { verb }: Call): Request {
+    const request = this.#known.get(requestId) ?? { verb, results: new Map<string, Result>() };
+    if (request.verb !== verb) {
+      throw new NodeError("INVALID_ARGUMENT", `request id ${JSON.stringify(requestId)} was used for ${request.verb}`);
+    }
+    this.#known.set(requestId, request);
+    for (const id of this.#known.keys()) {
+      if (this.#known.size <= REMEMBERED) {
+        break;
+      }
+      this.#known.delete(id);
+    }
+    return request;
+  }
+
   async *#first(
-    requestId: string,
-    what: string,
+    results: Map<string, Result>,
+    { name }: Call,
     run: () => AsyncIterable<OperationEvent>,
   ): AsyncGenerator<OperationEvent> {
     const { promise, resolve } = Promise.withResolvers<readonly OperationEvent[] | undefined>();
-    const known: Known = { what, result: promise };
-    this.#known.set(requestId, known);
+    results.set(name, promise);
     const ends: OperationEvent[] = [];
     let succeeded = false;
     try {
@@ -70,21 +95,11 @@ export class Requests {
       }
       succeeded = ends.every((event) => event.kind === "outcome");
     } finally {
+      if (!succeeded) {
+        results.delete(name);
+      }
       // Also when the consumer goes away: whoever waits for this must not wait for ever.
       resolve(succeeded ? ends : undefined);
-      if (!succeeded && this.#known.get(requestId) === known) {
-        this.#known.delete(requestId);
-      }
-      this.#forgetOldest();
-    }
-  }
-
-  #forgetOldest(): void {
-    for (const id of this.#known.keys()) {
-      if (this.#known.size <= REMEMBERED) {
-        return;
-      }
-      this.#known.delete(id);
     }
   }
 }

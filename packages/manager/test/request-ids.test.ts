@@ -14,6 +14,8 @@ test.concurrent("an installation and a start have their effect once, also with a
   expect(await objectOf(node.manager.install(origin, { requestId: "install" }))).toBe(installation);
   expect(await node.start(installation, "start")).toBe(instance);
   expect(await node.names("**")).toEqual(["apps/steady", installation, instance]);
+  const other = await publication({ mode: "settled" });
+  expect(await reasonOf(collect(node.manager.install(other, { requestId: "install" })))).toBe("INVALID_ARGUMENT");
 });
 
 test.concurrent("a start is not made again when its instance was stopped meanwhile", async () => {

@@ -26,7 +26,7 @@ const PROGRESS_STEPS = 100;
  * Installations of one binary wait for each other at 2, so it is fetched once. A failure or cancel before 3 leaves
  * nothing; a crash at most a verified binary that the next installation uses.
  *
- * @throws NodeError `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
+ * @throws NodeError `INVALID_ARGUMENT` when the request id was used for another origin, `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
  *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `DIGEST_MISMATCH`,
  *   `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`, `DISK_FULL`
  */
@@ -37,11 +37,14 @@ export async function install(
   o: TaskContext,
 ): Promise<Outcome> {
   const { requestId } = options;
+  const origin = parseOrigin(originText);
   const known = requestId === undefined ? undefined : await ctx.root.installations.findByRequest(requestId);
   if (known) {
+    if (known.origin !== formatOrigin(origin)) {
+      throw new NodeError("INVALID_ARGUMENT", `this request id was used to install ${known.origin}`);
+    }
     return { object: formatName(known.name), note: "installed by an earlier call with this request id" };
   }
-  const origin = parseOrigin(originText);
   await using repository = await ctx.openRepository(origin.repository);
   o.report({ phase: "matching", done: 0, goal: 0, unit: "" });
   const profiles = await ctx.node.profiles();

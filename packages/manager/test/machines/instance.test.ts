@@ -5,6 +5,7 @@ import {
   type InstanceEvent,
   type InstanceStateName,
   nextInstanceState,
+  refusalOf,
 } from "../../src/machines/instance.ts";
 
 const states = Object.keys(INSTANCE_TRANSITIONS) as InstanceStateName[];
@@ -65,4 +66,16 @@ test("only what was launched becomes ready", () => {
   for (const state of states) {
     expect(nextInstanceState(state, "ready") !== undefined).toBe(state === "starting");
   }
+});
+
+test("a request is refused just where the table has no way for it, with the reason of the state", () => {
+  for (const state of states) {
+    for (const request of ["launch", "suspend", "stop"] as const) {
+      expect(refusalOf(state, request) === undefined).toBe(nextInstanceState(state, request) !== undefined);
+    }
+  }
+  expect(refusalOf("running", "launch")).toBe("INSTANCE_RUNNING");
+  expect(refusalOf("suspended", "suspend")).toBe("INSTANCE_NOT_RUNNING");
+  expect(refusalOf("stopping", "suspend")).toBe("OPERATION_IN_PROGRESS");
+  expect(refusalOf("stopped", "stop")).toBe("INSTANCE_NOT_FOUND");
 });
