@@ -13,26 +13,22 @@ export async function* readChunks(
   options: { readonly offset: number; readonly signal?: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let position = options.offset;
-  const read = async () => {
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(CHUNK_BYTES), 0, CHUNK_BYTES, position);
-    position += bytesRead;
-    return buffer.subarray(0, bytesRead);
+  const read = () => {
+    const reading = handle.read(Buffer.allocUnsafeSlow(CHUNK_BYTES), 0, CHUNK_BYTES, position);
+    // The consumer may take long, or leave: a failure before it asks again is not unhandled.
+    reading.catch(() => {});
+    return reading;
   };
+  // Leaving while a chunk is on its way is fine: closing the file waits for it.
   let ahead = read();
-  try {
-    for (;;) {
-      throwIfAborted(options.signal);
-      const chunk = await ahead;
-      if (chunk.length === 0) {
-        return;
-      }
-      ahead = read();
-      // The consumer may take long, and a failure before it asks again is not unhandled.
-      ahead.catch(() => {});
-      yield chunk;
+  for (;;) {
+    throwIfAborted(options.signal);
+    const { buffer, bytesRead } = await ahead;
+    if (bytesRead === 0) {
+      return;
     }
-  } finally {
-    // The file must not be closed under a read.
-    await ahead.catch(() => {});
+    position += bytesRead;
+    ahead = read();
+    yield buffer.subarray(0, bytesRead);
   }
 }

@@ -204,4 +204,15 @@ describe.each(KINDS)("binaries of a $kind repository", ({ make }) => {
     expect(offsets).toEqual([2000, 0]);
     expect((await contentAt(binaries, ref.sha256)).equals(bytes)).toBe(true);
   });
+
+  test("what was left of a longer binary with the same name, which was a lie, is not part of the right one", async () => {
+    await using made = await make();
+    const { binaries } = made.repository;
+    const { bytes, ref } = contentOf(5000);
+    const lie = { ...ref, sizeBytes: 10_000 };
+    expect(await reasonOf(binaries.upload(lie, chunksOf(Buffer.alloc(8000))))).toBe("SIZE_MISMATCH");
+    expect(await binaries.stat(ref.sha256)).toEqual({ receivedBytes: 8000 });
+    await binaries.upload(ref, chunksOf(bytes));
+    expect((await contentAt(binaries, ref.sha256)).equals(bytes)).toBe(true);
+  });
 });
