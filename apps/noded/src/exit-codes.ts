@@ -1,4 +1,5 @@
 import { NodeError, type Reason } from "@nodemanager/core";
+import { FROM_ARGUMENTS } from "./load-settings.ts";
 
 /** What noded's exit status says to whoever starts it, after sysexits(3) where that has a word for it. */
 export const EXIT = {
@@ -34,5 +35,8 @@ const BY_REASON: Partial<Record<Reason, number>> = {
 
 /** The exit status for what ended the program. */
 export function exitCodeFor(error: unknown): number {
-  return error instanceof NodeError ? (BY_REASON[error.reason] ?? EXIT.failed) : EXIT.internal;
+  if (!(error instanceof NodeError)) {
+    return EXIT.internal;
+  }
+  return error.metadata.source === FROM_ARGUMENTS.source ? EXIT.usage : (BY_REASON[error.reason] ?? EXIT.failed);
 }

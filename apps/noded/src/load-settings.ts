@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { isErrno, NodeError } from "@nodemanager/core";
+import { type ErrorMetadata, isErrno, NodeError } from "@nodemanager/core";
 import { flagOf, invalid, SETTINGS, type Setting, type Settings, variableOf } from "./settings.ts";
 
 /** Where settings come from besides the defaults. */
@@ -12,12 +12,16 @@ export interface Sources {
   readonly home: string;
 }
 
+/** In the metadata of an error: it is the arguments that are wrong, not a file or the environment. */
+export const FROM_ARGUMENTS: ErrorMetadata = { source: "arguments" };
+
 const DEFAULT_MAX_BINARY_BYTES = 8 * 1024 ** 3;
 
 /**
  * Decodes the settings: flags over `NODED_*` over the configuration file over defaults.
  *
- * @throws NodeError `INVALID_CONFIG` naming the flag, variable or file and key
+ * @throws NodeError `INVALID_CONFIG` and the reasons of addresses and origins, naming the flag, variable or file and key;
+ *   `INVALID_ARGUMENT` for arguments that make no sense. With {@link FROM_ARGUMENTS} when it is an argument that is wrong
  */
 export function loadSettings(sources: Sources): Settings {
   const flags = parseFlags(sources.args);
@@ -27,7 +31,7 @@ export function loadSettings(sources: Sources): Settings {
   for (const setting of SETTINGS) {
     const found = findValue(setting, flags, sources.env, fileValues, configFile ?? "");
     if (found) {
-      decoded[setting.key] = decode(setting, found.texts, found.where);
+      decoded[setting.key] = decode(setting, found);
     }
   }
   return complete(decoded, sources);
@@ -56,7 +60,8 @@ function parseFlags(args: readonly string[]): Map<string, readonly string[]> {
     }
     return flags;
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error), error);
+    const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    throw new NodeError("INVALID_ARGUMENT", why, { metadata: FROM_ARGUMENTS, cause: error });
   }
 }
 
@@ -92,34 +97,46 @@ function readConfigFile(path: string): Map<string, readonly string[]> {
   return values;
 }
 
+/** What a setting is given as, and where. */
+interface Found {
+  readonly texts: readonly string[];
+  readonly where: string;
+  readonly isArgument: boolean;
+}
+
 function findValue(
   setting: Setting,
   flags: Map<string, readonly string[]>,
   env: Sources["env"],
   file: Map<string, readonly string[]>,
   configFile: string,
-): { texts: readonly string[]; where: string } | undefined {
+): Found | undefined {
   const flag = flags.get(flagOf(setting.key));
   if (flag) {
-    return { texts: flag, where: `--${flagOf(setting.key)}` };
+    return { texts: flag, where: `--${flagOf(setting.key)}`, isArgument: true };
   }
   const variable = env[variableOf(setting.key)];
   if (variable !== undefined && variable !== "") {
-    return { texts: setting.multiple ? variable.split(",") : [variable], where: variableOf(setting.key) };
+    return {
+      texts: setting.multiple ? variable.split(",") : [variable],
+      where: variableOf(setting.key),
+      isArgument: false,
+    };
   }
   const texts = file.get(setting.key);
-  return texts && { texts, where: `${configFile}: ${setting.key}` };
+  return texts && { texts, where: `${configFile}: ${setting.key}`, isArgument: false };
 }
 
-function decode(setting: Setting, texts: readonly string[], where: string): unknown {
-  if (texts.length > 1 && !setting.multiple) {
-    throw invalid(`${where} is given more than once`);
-  }
+function decode(setting: Setting, { texts, where, isArgument }: Found): unknown {
   try {
+    if (texts.length > 1 && !setting.multiple) {
+      throw invalid("it is given more than once");
+    }
     return setting.parse(texts);
   } catch (error) {
     if (error instanceof NodeError) {
-      throw new NodeError(error.reason, `${where}: ${error.message}`, { metadata: error.metadata, cause: error });
+      const metadata = { ...error.metadata, ...(isArgument && FROM_ARGUMENTS) };
+      throw new NodeError(error.reason, `${where}: ${error.message}`, { metadata, cause: error });
     }
     throw error;
   }

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
+import { NodeError } from "@nodemanager/core";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
-import { loadSettings } from "./load-settings.ts";
+import { FROM_ARGUMENTS, loadSettings } from "./load-settings.ts";
 import { stderrLogger } from "./log-sink.ts";
 
 const COMMANDS = ["run", "check-config", "unit", "version", "help"] as const;
@@ -33,9 +34,11 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
   try {
     switch (command) {
       case "help":
+        expectNone(args);
         process.stdout.write((await import("./help.ts")).helpText());
         return EXIT.done;
       case "version":
+        expectNone(args);
         process.stdout.write(`${(await import("./version.ts")).version}\n`);
         return EXIT.done;
       case "check-config":
@@ -47,8 +50,15 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
         return await serve(args);
     }
   } catch (error) {
-    process.stderr.write(`noded: ${error instanceof Error ? error.message : String(error)}\n`);
+    const reason = error instanceof NodeError ? ` (${error.reason})` : "";
+    process.stderr.write(`noded: ${error instanceof Error ? error.message : String(error)}${reason}\n`);
     return exitCodeFor(error);
+  }
+}
+
+function expectNone(args: readonly string[]): void {
+  if (args.length > 0) {
+    throw new NodeError("INVALID_ARGUMENT", "it takes no arguments; see noded help", { metadata: FROM_ARGUMENTS });
   }
 }
 
@@ -88,7 +98,7 @@ async function serve(args: readonly string[]): Promise<number> {
     await runDaemon({ settings, logger, uid: process.getuid?.() ?? -1, shutdown: shutdown.signal });
   } catch (error) {
     logger.error("the manager cannot serve", { error });
-    throw error;
+    return exitCodeFor(error);
   }
   // What is left are handles that must not keep a manager alive that has ended.
   process.exit(EXIT.done);
