@@ -9,7 +9,7 @@ import {
   throwIfAborted,
 } from "@nodemanager/core";
 import { makeLifeline, ParentHandle, protocolFor, terminate } from "@nodemanager/exec";
-import type { InstanceRecord, LastExit, Suspension } from "@nodemanager/layout";
+import type { InstallationRecord, InstanceRecord, LastExit, Suspension } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import { lifelineFile, logFile } from "../instance-files.ts";
@@ -50,9 +50,14 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
   o.report({ phase: "starting", done: 0, goal: 0, unit: "" });
   const record = await settledRecord(ctx, name, o.signal);
   requireLegal(record, "launch");
-  const { envelope, binPath } = await ctx.root.instances.version(record);
+  const { title, installation: id } = name;
+  const [version, installation] = await Promise.all([
+    ctx.root.instances.version(record),
+    ctx.root.installations.read({ kind: "installation", title, installation: id }),
+  ]);
+  const { envelope } = version;
   throwIfAborted(o.signal);
-  const handle = await spawn(ctx, record, envelope, binPath);
+  const handle = await spawn(ctx, record, version, installation);
   const attempt = handle.launchId;
   try {
     throwIfAborted(o.signal);
@@ -90,9 +95,12 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
   ctx.hub.publish(key);
 }
 
-async function spawn(ctx: Context, record: InstanceRecord, envelope: Envelope, binPath: string): Promise<ParentHandle> {
-  const { title, installation: id } = record.name;
-  const installation = await ctx.root.installations.read({ kind: "installation", title, installation: id });
+async function spawn(
+  ctx: Context,
+  record: InstanceRecord,
+  { envelope, binPath }: { readonly envelope: Envelope; readonly binPath: string },
+  installation: InstallationRecord,
+): Promise<ParentHandle> {
   const lifelinePath = ctx.shutdownPolicy === "leave" ? lifelineFile(record) : undefined;
   if (lifelinePath !== undefined) {
     await makeLifeline(lifelinePath);

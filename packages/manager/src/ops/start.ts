@@ -43,7 +43,8 @@ async function create(
   installation: InstallationName,
   requestId: string | undefined,
 ): Promise<InstanceRecord> {
-  const record = await ctx.root.instances.create(installation, { requestId });
+  // Nothing is acknowledged before the launch has come to a state that is durable, and the creation with it.
+  const record = await ctx.root.instances.create(installation, { requestId, durable: false });
   if (requestId !== undefined) {
     await ctx.starts.add(record.name, requestId);
   }

@@ -93,8 +93,11 @@ test.concurrent.each([
   const start = reasonOf(collect(node.manager.start(installation)));
   const instance = await node.firstInstance(installation);
   const { pid = 0 } = await node.until(instance, "starting");
-  const end = collect(node.manager[verb](instance, { deadlineMs: 300 }));
+  const end = collect(node.manager[verb](instance, { deadlineMs: 1000 }));
   expect(await start).toBe("OPERATION_IN_PROGRESS");
+  if (mode === "deaf-never") {
+    expect(isRunning(pid)).toBe(true);
+  }
   await end;
   expect(isRunning(pid)).toBe(false);
   expect(await node.names(`${installation}/*`)).toEqual(verb === "stop" ? [] : [instance]);
