@@ -18,7 +18,7 @@ import type { Outcome } from "./handshake.ts";
 import { lastLines } from "./last-lines.ts";
 import { type GatedChild, launchGated } from "./launch.ts";
 import { acceptsTcp, answersHttp, probeUntil } from "./probe.ts";
-import { readProcessStat } from "./process-identity.ts";
+import { isAlive, readProcessStat } from "./process-identity.ts";
 import { StatusChannel } from "./status-channel.ts";
 import { terminate } from "./terminate.ts";
 import { type ExecConfig, encodeConfig, WireError } from "./wire.ts";
@@ -65,7 +65,6 @@ export class ParentHandle implements AsyncDisposable {
   readonly #status: StatusChannel | undefined;
   /** Fulfilled when the child has closed its end of the gate: the stub is about to exec, or is dead. */
   readonly #gateClosed: Promise<void>;
-  #exit: ExitStatus | undefined;
   #released = false;
   #detached = false;
 
@@ -84,7 +83,6 @@ export class ParentHandle implements AsyncDisposable {
     this.#status =
       launched.status && new StatusChannel(launched.status, options.protocol === "fd" ? "newline" : "status");
     this.exited = launched.exited.then((exit) => {
-      this.#exit = exit;
       launched.gate.destroy();
       this.#status?.exited(exit);
       return exit;
@@ -186,8 +184,9 @@ export class ParentHandle implements AsyncDisposable {
       over.abort();
       this.#status?.abandon();
     }
-    if (this.#exit) {
-      throw await this.#exitError(this.#exit);
+    // What has said that it is ready may be dead by now.
+    if (!isAlive(this.identity)) {
+      throw await this.#exitError(await this.exited);
     }
   }
 
@@ -281,12 +280,12 @@ export class ParentHandle implements AsyncDisposable {
   /** Waits for the exec, and then for the time in which a program that fails at once would fail. */
   async #settled(settleMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
     if (this.#protocol === "none") {
-      await this.#gateClosed;
+      await this.#gateClosed; // The exec follows at once.
     }
-    await clock.sleep(settleMs, signal);
     for (let intervalMs = 1; this.#isStillStub(); intervalMs = Math.min(intervalMs * 2, 100)) {
       await clock.sleep(intervalMs, signal);
     }
+    await clock.sleep(settleMs, signal);
   }
 
   #isStillStub(): boolean {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { type Command, Containment, ParentHandle, type Protocol, readProcessIden
 import { reasonOf } from "@nodemanager/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { STUB } from "../src/command.ts";
 import { started, type Workspace, workspace } from "./support.ts";
 
 /** Says its arguments and its environment as they are, each ended by NUL. */
@@ -140,6 +142,24 @@ describe("the stub", () => {
     expect(readFileSync(`/proc/${child.identity.pid}/cmdline`, "latin1")).toContain("noded-stub");
     expect(readProcessIdentity(other.identity.pid)).toEqual(other.identity);
     expect(readFileSync(`/proc/${other.identity.pid}/cmdline`, "latin1")).toBe("/bin/sleep\x00600\x00");
+  });
+
+  test.each(["stop\n", "go", "gone\n", "\n", ""])("ends when it is told %j", (text) => {
+    const input = `printf '${text.replace("\n", "\\n")}' | { exec 3<&0; exec "$@"; }`;
+    for (const protocol of ["none", "fd", "handshake"] as const) {
+      const { status, stdout } = spawnSync("/bin/sh", [
+        "-c",
+        input,
+        "sh",
+        "/bin/sh",
+        "-c",
+        STUB[protocol],
+        "x",
+        "/bin/echo",
+        "ran",
+      ]);
+      expect([status, String(stdout)]).toEqual([111, ""]);
+    }
   });
 
   test("is the leader of a session and a process group of its own", async () => {

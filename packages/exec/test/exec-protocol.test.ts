@@ -8,6 +8,11 @@ import { openDescriptors, processesOf, started, workspace } from "./support.ts";
 
 // E1 to E20 of the original system's tests, in our terms.
 
+/** Keeps the event loop from running. */
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 const handshake = { kind: "handshake", timeoutMs: 15_000 } as const;
 
 describe("the exec protocol", () => {
@@ -27,14 +32,14 @@ describe("the exec protocol", () => {
   test("E1, E2, E20: a child in TypeScript gets them, once, and its version variable is cleared", async () => {
     await using work = await workspace();
     const values = { INSTANCE_NAME: "apps/web", CALLBACK_ID: "c" };
-    const command = work.child("speaks.ts", "config", "same", "ready", "ready", "stay");
+    const command = work.child("speaks.ts", "config", "same", "ready", "closed", "ready", "stay");
     await using child = await started(command, "handshake", { values, secret: "s3cret" });
     await child.waitForReady(handshake);
-    const said = (await work.says(/done\W+done/))
+    const said = (await work.says(/done\W+true\W+done/))
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(said).toEqual([{ config: values, secret: "s3cret", version: "1", now: null }, true, "done", "done"]);
+    expect(said).toEqual([{ config: values, secret: "s3cret", version: "1", now: null }, true, "done", true, "done"]);
   });
 
   test("E3: a child without the version variable says that it is not a child", async () => {
@@ -100,6 +105,16 @@ describe("the exec protocol", () => {
       await using child = await started(work.sh("echo failed round $0 >&4; exit 1"), "handshake");
       expect(await reasonOf(child.waitForReady(handshake))).toBe("CHILD_REPORTED_FAILURE");
     }
+  });
+
+  test("a child that is dead by the time it is found to be ready has exited", async () => {
+    await using work = await workspace();
+    await using child = await started(work.sh("echo ready >&4; exit 4"), "handshake");
+    const wait = failureOf(child.waitForReady(handshake));
+    // Nothing is seen of it until it is dead.
+    block(500);
+    const failure = await wait;
+    expect([failure.reason, failure.metadata.code]).toEqual(["CHILD_EXITED", "4"]);
   });
 
   test("E8: what is not UTF-8 in a failure is replaced", async () => {

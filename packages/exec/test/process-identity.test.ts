@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { isAlive, readProcessIdentity, selfIdentity, terminate } from "@nodemanager/exec";
 import { describe, expect, test, vi } from "vitest";
 import { parseProcessStat, readProcessStat } from "../src/process-identity.ts";
+import { signalGroup, signalProcess } from "../src/signals.ts";
 import { started, workspace } from "./support.ts";
 
 const NS_LAST_PID = "/proc/sys/kernel/ns_last_pid";
@@ -73,6 +74,8 @@ describe("a stranger that has the pid", () => {
       await terminate({ identity: other }, { signal: "SIGKILL", graceMs: 10 });
       await terminate({ identity: other }, { signal: "SIGKILL", graceMs: 0 });
     }
+    expect(signalProcess({ ...identity, startTicks: 1 }, "SIGKILL")).toBe(false);
+    expect(signalGroup({ ...identity, startTicks: 1 }, "SIGKILL")).toBe(false);
     expect(isAlive(identity)).toBe(true);
   });
 

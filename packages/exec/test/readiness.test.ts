@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
 import { isAlive, ParentHandle, protocolFor } from "@nodemanager/exec";
@@ -38,6 +39,9 @@ describe("none", () => {
     await using work = await workspace();
     const clock = new FakeClock();
     await using child = await started(work.sh(STAY), "none");
+    await vi.waitFor(() => {
+      expect(readFileSync(`/proc/${child.identity.pid}/cmdline`, "latin1")).toBe("sleep\x00600\x00");
+    });
     let ready = false;
     const wait = child.waitForReady({ kind: "none", settleMs: 500, timeoutMs: 30_000 }, { clock }).then(() => {
       ready = true;
@@ -47,12 +51,17 @@ describe("none", () => {
     await new Promise(setImmediate);
     expect(ready).toBe(false);
     clock.advance(1);
-    await vi.waitFor(() => {
-      clock.advance(1); // The exec may be still to come.
-      expect(ready).toBe(true);
-    });
     await wait;
     expect(isAlive(child.identity)).toBe(true);
+  });
+
+  test("is never ready before the program has taken the place of the stub", async () => {
+    await using work = await workspace();
+    for (let round = 0; round < 20; round++) {
+      await using child = await started(work.command("/bin/sleep", ["600"]), "none");
+      await child.waitForReady({ kind: "none", settleMs: 0, timeoutMs: 15_000 });
+      expect(readFileSync(`/proc/${child.identity.pid}/cmdline`, "latin1")).toBe("/bin/sleep\x00600\x00");
+    }
   });
 
   test("is not ready without a settle time when the program cannot be run", async () => {

@@ -102,7 +102,7 @@ export function processesOf(launchId: string): readonly number[] {
     });
 }
 
-function python(): string {
+export function python(): string {
   const found = ["/usr/bin/python3", "/usr/local/bin/python3"].find((file) => {
     try {
       readFileSync(file);

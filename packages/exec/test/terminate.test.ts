@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Containment, isAlive, ParentHandle, type Target, terminate } from "@nodemanager/exec";
+import { Containment, isAlive, ParentHandle, readProcessIdentity, type Target, terminate } from "@nodemanager/exec";
 import { reasonOf } from "@nodemanager/testing";
 import { afterAll, describe, expect, test } from "vitest";
-import { processesOf, started, type Workspace, workspace } from "./support.ts";
+import { processesOf, python, started, type Workspace, workspace } from "./support.ts";
 
 const detected = await Containment.detect({ name: `nm-test-${process.pid}` });
 const containments = detected.kind === "cgroup2" ? [detected, Containment.none()] : [detected];
@@ -116,6 +116,21 @@ END
     }
   });
 
+  test("one in a process group of its own that has cleared its environment ends too", async () => {
+    await using work = await workspace();
+    const script = `import os
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    print("running", os.getpid(), flush=True)
+    os.execve("/bin/sleep", ["sleep", "600"], {})
+os.wait()`;
+    await using child = await started(work.command(python(), ["-c", script]), "none", { containment });
+    const pid = Number((await work.says(/running \d+\n/)).split(" ")[1]);
+    const identity = readProcessIdentity(pid);
+    await terminate(stranger(child), { signal: "SIGTERM", graceMs: 0 });
+    expect(identity && isAlive(identity)).toBe(false);
+  });
+
   test("what is left of one that ended on its own ends too, in order", async () => {
     await using work = await workspace();
     const worker = "trap 'echo worker ended; exit 0' TERM; echo running; while :; do sleep 0.01; done";
@@ -171,6 +186,24 @@ END
 });
 
 describe.skipIf(detected.kind !== "cgroup2")("a control group", () => {
+  test("ends also one that is never the same process for long", async () => {
+    await using work = await workspace();
+    const script = `import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+end = time.monotonic() + 15
+print("running", flush=True)
+while time.monotonic() < end:
+    if os.fork() > 0:
+        os._exit(0)
+    os.setsid()`;
+    await using child = await started(work.command(python(), ["-c", script]), "none", { containment: detected });
+    await work.says("running");
+    await child.exited;
+    expect(await took(() => terminate(child, { signal: "SIGTERM", graceMs: 50 }))).toBeLessThan(5000);
+    expect(existsSync(child.cgroup ?? "")).toBe(false);
+    expect(processesOf(child.launchId)).toEqual([]);
+  });
+
   test("has the process before the gate opens, and is removed with it", async () => {
     await using work = await workspace();
     await using child = await ParentHandle.spawn(work.sh("cat /proc/self/cgroup; sleep 600"), {

@@ -6,7 +6,7 @@ const closed = closeInheritedDescriptors({ keep: new Set(keep.split(",").filter(
 await using child = await ParentHandle.spawn(
   {
     file: "/bin/sh",
-    args: ["-c", 'ls /proc/$$/fd; grep -E "^Sig(Blk|Ign|Cgt)" /proc/$$/status >&2'],
+    args: ["-c", 'ls /proc/$$/fd; exec grep -E "^Sig(Blk|Ign)" /proc/self/status >&2'],
     cwd: dir,
     env: { PATH: "/usr/bin:/bin" },
     stdoutPath: `${dir}/stdout`,

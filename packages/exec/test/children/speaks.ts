@@ -1,4 +1,5 @@
 // A child in TypeScript that speaks the exec protocol. What it does is in its arguments, one after the other.
+import { existsSync, readlinkSync } from "node:fs";
 import { ChildError, childHandle } from "@nodemanager/exec/child";
 
 const version = process.env.NODED_EXEC_VERSION;
@@ -21,6 +22,9 @@ try {
         break;
       case "same":
         say((await childHandle()) === handle);
+        break;
+      case "closed":
+        say(!existsSync("/proc/self/fd/4") || !readlinkSync("/proc/self/fd/4").startsWith("socket"));
         break;
       case "ready":
         attempt(() => handle.ready());
