@@ -1,10 +1,11 @@
 import { type Clock, type Logger, silentLogger, systemClock } from "@nodemanager/core";
-import { ApplicationRepositoryServiceDefinition, BinaryRepositoryServiceDefinition } from "@nodemanager/proto/v1";
+import { ApplicationRepositoryServiceDefinition } from "@nodemanager/proto/v1";
 import { type Address, formatAddress } from "@nodemanager/transport";
 import { type ServerTlsFiles, serve } from "@nodemanager/transport/server";
 import { DirectoryApplications } from "./directory/directory-applications.ts";
 import { DirectoryBinaries } from "./directory/directory-binaries.ts";
 import { RepositoryDir } from "./directory/repository-dir.ts";
+import { binaryServiceDefinition } from "./grpc/binary-service-definition.ts";
 import { MESSAGE_MAX_BYTES } from "./grpc/message-chunks.ts";
 import { ApplicationService } from "./server/application-service.ts";
 import { BinaryService } from "./server/binary-service.ts";
@@ -49,7 +50,7 @@ export async function serveRepository(options: ServeRepositoryOptions): Promise<
         new ApplicationService(new DirectoryApplications(dir, binaries)),
       );
       server.add(
-        BinaryRepositoryServiceDefinition,
+        binaryServiceDefinition,
         new BinaryService(binaries, { clock, tuning: { ...defaultTuning, ...options.tuning } }),
       );
     },

@@ -1,8 +1,9 @@
 import { type BinaryRef, throwIfAborted } from "@nodemanager/core";
-import { BinaryRepositoryServiceDefinition, type UploadRequest } from "@nodemanager/proto/v1";
+import type { UploadRequest } from "@nodemanager/proto/v1";
 import type { Connection } from "@nodemanager/transport/client";
 import type { BinaryRepository, BinaryStat, CallOptions, OpenOptions, UploadOptions } from "../repository.ts";
 import { answerInTime } from "./answer-in-time.ts";
+import { binaryServiceDefinition } from "./binary-service-definition.ts";
 import { messageChunks } from "./message-chunks.ts";
 
 /** A client of `BinaryRepositoryService`. */
@@ -11,7 +12,7 @@ export class GrpcBinaries implements BinaryRepository {
   readonly #timeoutMs: number;
 
   constructor(connection: Connection, options: { readonly timeoutMs: number }) {
-    this.#client = connection.client(BinaryRepositoryServiceDefinition);
+    this.#client = connection.client(binaryServiceDefinition);
     this.#timeoutMs = options.timeoutMs;
   }
 
