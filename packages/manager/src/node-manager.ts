@@ -1,11 +1,9 @@
 import {
   type Clock,
-  formatName,
-  type InstallationName,
+  fromErrno,
   type InstanceName,
   KeyedMutex,
   type Logger,
-  NodeError,
   parseName,
   silentLogger,
   systemClock,
@@ -15,13 +13,14 @@ import type { Root } from "@nodemanager/layout";
 import type { Repository, RepositoryAddress, TransferTuning } from "@nodemanager/repository";
 import { Activities } from "./activities.ts";
 import type { NodeManagerApi } from "./api.ts";
-import { runBatch, type Task, type TaskContext } from "./batch.ts";
+import type { Task, TaskContext } from "./batch.ts";
 import { ChangeHub } from "./change-hub.ts";
 import type { Context } from "./context.ts";
 import { debug } from "./debug.ts";
 import { type InstanceRequest, type InstanceStateName, nextInstanceState } from "./machines/instance.ts";
 import { countObjects } from "./object-counts.ts";
 import type { EndOptions, InstallOptions, OperationEvent, OperationOptions, Outcome } from "./operation.ts";
+import { jobFor, Operations } from "./operations.ts";
 import { recordExit } from "./ops/exited.ts";
 import { install } from "./ops/install.ts";
 import { refreshInstallation, refreshInstance } from "./ops/refresh.ts";
@@ -42,8 +41,7 @@ import type {
 } from "./ports.ts";
 import { readLogs } from "./read-logs.ts";
 import { type Recovery, recover } from "./recovery/recover.ts";
-import { Requests } from "./requests.ts";
-import { installationsIn, instancesIn, type Scope } from "./scope.ts";
+import { installationsIn, instancesIn } from "./scope.ts";
 import { shutDown } from "./shutdown.ts";
 import { StartRequests } from "./start-requests.ts";
 import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, ShutdownPolicy, WatchEvent } from "./status.ts";
@@ -76,13 +74,6 @@ export interface NodeManagerOptions {
 /** One object's share of an operation, given its name. */
 type Work<Name> = (name: Name, o: TaskContext) => Promise<Outcome>;
 
-/** What an operation works on. */
-interface Job {
-  readonly single: boolean;
-  readonly parallel: number;
-  readonly tasks: readonly Task[];
-}
-
 /**
  * The manager of one root. It decides nothing itself: it finds what a name means, lets the operations work on that, and
  * keeps account of what is under way, so that a shutdown waits for it.
@@ -90,8 +81,8 @@ interface Job {
 export class NodeManager implements NodeManagerApi {
   readonly #ctx: Context;
   readonly #options: NodeManagerOptions;
-  readonly #requests = new Requests();
   readonly #activities = new Activities();
+  readonly #operations = new Operations(this.#activities);
   readonly #startedAt: Date;
   readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #recovered: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -108,9 +99,9 @@ export class NodeManager implements NodeManagerApi {
   static async open(options: NodeManagerOptions): Promise<NodeManager> {
     const manager = new NodeManager(options);
     try {
-      const swept = await options.root.sweep();
+      const swept = await sweep(options.root);
       const recovery = await recover(manager.#ctx, manager.#activities.enter());
-      manager.#recovery = { ...recovery, report: [...swept.removed, ...swept.problems, ...recovery.report] };
+      manager.#recovery = { ...recovery, report: [...swept, ...recovery.report] };
     } catch (error) {
       manager.#ctx.supervisor.detachAll();
       throw error;
@@ -139,11 +130,15 @@ export class NodeManager implements NodeManagerApi {
 
   install(origin: string, options: InstallOptions = {}): AsyncIterable<OperationEvent> {
     const tasks: Task[] = [{ name: origin, run: (o) => install(this.#ctx, origin, options, o) }];
-    return this.#operation("install", origin, options, async () => ({ single: true, parallel: 1, tasks }));
+    return this.#operations.run({ verb: "install", name: origin }, options, async () => ({
+      single: true,
+      parallel: 1,
+      tasks,
+    }));
   }
 
   start(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#operation("start", name, options, async () => {
+    return this.#operations.run({ verb: "start", name }, options, async () => {
       const scope = await installationsIn(this.#ctx.root, name, (record) => record.state === "installed");
       return jobFor(scope, PARALLEL, (installation, o) => start(this.#ctx, installation, options.requestId, o));
     });
@@ -180,7 +175,7 @@ export class NodeManager implements NodeManagerApi {
 
   uninstall(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
     const { deadlineMs, requestId } = options;
-    return this.#operation("uninstall", name, options, async () => {
+    return this.#operations.run({ verb: "uninstall", name }, options, async () => {
       const scope = await installationsIn(this.#ctx.root, name);
       return jobFor(scope, scope.names.length, (installation, o) =>
         uninstall(this.#ctx, installation, { ...o, deadlineMs, requestId }),
@@ -189,7 +184,7 @@ export class NodeManager implements NodeManagerApi {
   }
 
   refresh(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#operation("refresh", name, options, async () => {
+    return this.#operations.run({ verb: "refresh", name }, options, async () => {
       const scope = await instancesIn(this.#ctx.root, name, () => true);
       const instances = jobFor(scope, PARALLEL, (instance, o) => refreshInstance(this.#ctx, instance, o));
       if (scope.single) {
@@ -203,14 +198,7 @@ export class NodeManager implements NodeManagerApi {
   }
 
   reset(options: EndOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#requests.once(options.requestId, { verb: "reset", name: "" }, options.signal, () =>
-      this.#reset(options),
-    );
-  }
-
-  async *#reset(options: EndOptions): AsyncGenerator<OperationEvent> {
-    yield* reset(this.#ctx, this.#activities, options);
-    this.#requests.forget(options.requestId);
+    return this.#operations.reset(options, () => reset(this.#ctx, this.#activities, options));
   }
 
   async *shutdown(options: EndOptions = {}): AsyncGenerator<OperationEvent> {
@@ -280,45 +268,22 @@ export class NodeManager implements NodeManagerApi {
     work: Work<InstanceName>,
   ): AsyncIterable<OperationEvent> {
     const applies = (state: InstanceStateName) => events.some((event) => nextInstanceState(state, event));
-    return this.#operation(verb, name, options, async () => {
+    return this.#operations.run({ verb, name }, options, async () => {
       const scope = await instancesIn(this.#ctx.root, name, (record) => applies(record.state));
       // What is ended is ended at once, so that the deadline is the same for all.
       return jobFor(scope, verb === "resume" || verb === "restart" ? PARALLEL : scope.names.length, work);
     });
   }
-
-  #operation(
-    verb: string,
-    name: string,
-    options: OperationOptions,
-    find: () => Promise<Job>,
-  ): AsyncIterable<OperationEvent> {
-    return this.#requests.once(options.requestId, { verb, name }, options.signal, () => this.#perform(options, find));
-  }
-
-  async *#perform(options: OperationOptions, find: () => Promise<Job>): AsyncGenerator<OperationEvent> {
-    const interrupt = this.#activities.enter();
-    const left = new AbortController();
-    const signal = AbortSignal.any([interrupt, left.signal, ...(options.signal ? [options.signal] : [])]);
-    const job = await find();
-    const tracked = job.tasks.map(({ name, run }) => ({
-      name,
-      run: (o: TaskContext) => this.#activities.track(run(o)),
-    }));
-    try {
-      yield* runBatch(tracked, { ...job, signal, interrupt });
-    } finally {
-      left.abort(new NodeError("CANCELLED", "nobody waits for the operation any more"));
-    }
-  }
 }
 
-function jobFor<Name extends InstallationName | InstanceName>(
-  { single, names }: Scope<Name>,
-  parallel: number,
-  work: Work<Name>,
-): Job {
-  return { single, parallel, tasks: names.map((name) => ({ name: formatName(name), run: (o) => work(name, o) })) };
+/** What a crash left in the root: things half made or half removed, and binaries that no installation came to use. */
+async function sweep(root: Root): Promise<string[]> {
+  const { removed, problems } = await root.sweep();
+  const unused = await root.blobs.retireUnused().then(
+    (digests) => digests.map((sha256) => `binary ${sha256} was unused`),
+    (error) => [fromErrno(error, "removing unused binaries").message],
+  );
+  return [...removed, ...problems, ...unused];
 }
 
 function instanceName(key: string): InstanceName {

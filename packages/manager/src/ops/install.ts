@@ -24,7 +24,7 @@ const PROGRESS_STEPS = 100;
  * 3. the installation, built aside and renamed into place: the commit point
  *
  * Installations of one binary wait for each other at 2, so it is fetched once. A failure or cancel before 3 leaves
- * nothing; a crash at most a verified binary that the next installation uses.
+ * nothing; a crash at most a verified binary, which the next start-up removes.
  *
  * @throws NodeError `INVALID_ARGUMENT` when the request id was used for another origin, `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
  *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `DIGEST_MISMATCH`,

@@ -1,4 +1,4 @@
-import { hasReason, type InstanceName } from "@nodemanager/core";
+import { formatName, hasReason, type InstanceName } from "@nodemanager/core";
 import type { InstanceRecord } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import { unseenEnd } from "../ops/end.ts";
@@ -28,7 +28,8 @@ export async function carryOut(
       return;
     case "recordExit":
       if (found) {
-        await recordExit(ctx, name, unseenEnd(found));
+        const exited = unseenEnd(found);
+        await ctx.supervisor.settle(formatName(name), () => recordExit(ctx, name, exited));
       }
       return;
     case "finishStop":
@@ -43,13 +44,13 @@ export async function carryOut(
     case "resume":
       break;
   }
-  await resumeIfWanted(ctx, name, interrupt);
+  await unlessOvertaken(resumeIfWanted(ctx, name, interrupt));
 }
 
 async function resumeIfWanted(ctx: Context, name: InstanceName, interrupt: AbortSignal): Promise<void> {
   const record = await ctx.root.instances.read(name);
   if (record.state === "suspended" && !record.suspension) {
-    await unlessOvertaken(launch(ctx, name, { signal: interrupt, report: () => {} }));
+    await launch(ctx, name, { signal: interrupt, report: () => {} });
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -190,6 +191,23 @@ test.concurrent("an operator who asks while a start-up still recovers is served,
   }
   await collect(node.manager.stop(installation));
   expect(await node.names(`${installation}/*`)).toEqual([]);
+});
+
+test.concurrent("a binary that no installation came to use is removed, one that is used stays", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await node.running({ mode: "steady" });
+  const bytes = Buffer.from("brought and never used");
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  {
+    await using blob = await node.root.blobs.begin({ sha256, sizeBytes: bytes.length });
+    await blob.write(bytes);
+    await blob.commit();
+  }
+  await node.crash();
+  await node.reopen();
+  expect(await report(node)).toContain(`binary ${sha256} was unused`);
+  expect((await node.listing()).filter((line) => line.startsWith("blobs/sha256/"))).toHaveLength(1);
+  expect(await node.state(instance)).toBe("running");
 });
 
 test.concurrent("sockets that a manager left are removed, those of others are not", async () => {
