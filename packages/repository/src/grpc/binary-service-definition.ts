@@ -5,26 +5,44 @@ import { decodeBytesMessage, encodeBytesMessage } from "./bytes-message.ts";
 const DOWNLOAD_CHUNK_FIELD = 1;
 const UPLOAD_CHUNK_FIELD = 2;
 
-const downloadResponse = {
+/** What nice-grpc needs of a message; the generated types ask for a whole writer. */
+type Codec<Generated, Message> = Omit<Generated, "encode" | "decode"> & {
+  encode(message: Message): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): Message;
+};
+
+type Methods = BinaryRepositoryServiceDefinition["methods"];
+type BinaryServiceDefinition = Omit<BinaryRepositoryServiceDefinition, "methods"> & {
+  readonly methods: Pick<Methods, "stat" | "delete"> & {
+    readonly download: Omit<Methods["download"], "responseType"> & {
+      readonly responseType: Codec<typeof DownloadResponse, DownloadResponse>;
+    };
+    readonly upload: Omit<Methods["upload"], "requestType"> & {
+      readonly requestType: Codec<typeof UploadRequest, UploadRequest>;
+    };
+  };
+};
+
+const downloadResponse: Codec<typeof DownloadResponse, DownloadResponse> = {
   ...DownloadResponse,
-  encode(message: DownloadResponse): { finish(): Uint8Array } {
+  encode(message) {
     return { finish: () => encodeBytesMessage(DOWNLOAD_CHUNK_FIELD, message.chunk) };
   },
-  decode(bytes: Uint8Array): DownloadResponse {
+  decode(bytes) {
     const chunk = decodeBytesMessage(DOWNLOAD_CHUNK_FIELD, bytes);
     return chunk ? { chunk } : DownloadResponse.decode(bytes);
   },
 };
 
-const uploadRequest = {
+const uploadRequest: Codec<typeof UploadRequest, UploadRequest> = {
   ...UploadRequest,
-  encode(message: UploadRequest): { finish(): Uint8Array } {
+  encode(message) {
     const { part } = message;
     return part?.$case === "chunk"
       ? { finish: () => encodeBytesMessage(UPLOAD_CHUNK_FIELD, part.value) }
       : UploadRequest.encode(message);
   },
-  decode(bytes: Uint8Array): UploadRequest {
+  decode(bytes) {
     const value = decodeBytesMessage(UPLOAD_CHUNK_FIELD, bytes);
     return value ? { part: { $case: "chunk", value } } : UploadRequest.decode(bytes);
   },
@@ -36,7 +54,7 @@ const { download, upload, stat, delete: remove } = BinaryRepositoryServiceDefini
  * `BinaryRepositoryService` with a codec of its own for chunks: the same bytes on the wire, but the generated one copies each
  * chunk through a buffer of twice its size, and collecting those took more time than everything else.
  */
-export const binaryServiceDefinition = {
+export const binaryServiceDefinition: BinaryServiceDefinition = {
   ...BinaryRepositoryServiceDefinition,
   methods: {
     stat,
