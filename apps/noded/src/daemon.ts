@@ -40,13 +40,16 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   await readProfiles(settings.profilesFile);
   await prepareSocketDirs(settings.listen, o.uid);
   const root = await openRoot(settings.root, { self: selfIdentity(), isAlive, logger, fs: o.fs });
+  // Its control group goes when nothing of ours runs any more.
+  await using cleanup = new AsyncDisposableStack();
   let manager: NodeManager;
   try {
+    const containment = cleanup.use(await Containment.detect({ name: containmentName(settings.root) }));
     manager = await NodeManager.open({
       root,
       version,
       node: nodeFacts(settings.profilesFile),
-      containment: await Containment.detect({ name: containmentName(settings.root) }),
+      containment,
       callbacks: callbackListener,
       appCycle: appCycleClient,
       openRepository: (address) => openRepository(address, { tls: repositoryTls(settings) }),

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { globSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 
 /** A living process that belongs to an instance below some root. */
 export interface Counted {
@@ -40,15 +41,9 @@ export function processesAt(dir: string): readonly string[] {
     .filter((line) => line.includes(dir));
 }
 
-/** The control groups that exist, by the part of their path below the mount. */
-export function controlGroups(namePart: string): readonly string[] {
-  try {
-    return readdirSync("/sys/fs/cgroup", { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && entry.name.includes(namePart))
-      .map((entry) => `${entry.parentPath}/${entry.name}`);
-  } catch {
-    return [];
-  }
+/** The directories of control groups of a name, wherever they are mounted. */
+export function controlGroups(name: string): readonly string[] {
+  return globSync(["/sys/fs/cgroup/**/", "/sys/fs/cgroup/unified/**/"].map((dir) => join(dir, name)));
 }
 
 function pids(): number[] {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type ObjectState, ObjectStatus, objectStateToJSON } from "@nodemanager/proto/v1";
 import { type TempDir, tempDir } from "@nodemanager/testing";
-import { type Counted, census, processesAt } from "./census.ts";
+import { type Counted, census, controlGroups, processesAt } from "./census.ts";
 import { LongRunning } from "./long-running.ts";
 import { checkBuilt, NMCTL, NODED } from "./programs.ts";
 import { type Ran, ranOf, run } from "./ran.ts";
@@ -154,9 +155,10 @@ export class Device implements AsyncDisposable {
     await this.#temp[Symbol.asyncDispose]();
   }
 
-  /** Everything that runs in or for this device, the test's own processes excepted; for the end of a test. */
+  /** Everything that runs in or for this device, and its control groups; for the end of a test. */
   leftRunning(): readonly string[] {
-    return processesAt(this.dir);
+    const group = `noded-${createHash("sha256").update(this.root).digest("hex").slice(0, 12)}`;
+    return [...processesAt(this.dir), ...controlGroups(group)];
   }
 }
 

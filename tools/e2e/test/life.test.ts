@@ -11,7 +11,6 @@ import {
   plainScript,
   server,
 } from "../src/applications.ts";
-import { controlGroups } from "../src/census.ts";
 import { Device } from "../src/device.ts";
 import { leftoversIn } from "../src/tree.ts";
 
@@ -29,7 +28,6 @@ afterAll(async () => {
     expect((await device.noded.end()).code).toBe(0);
     expect(device.leftRunning()).toEqual([]);
     expect(existsSync(join(device.dir, "s"))).toBe(false);
-    expect(controlGroups(String(device.noded.pid))).toEqual([]);
   } finally {
     await device[Symbol.asyncDispose]();
   }
