@@ -18,6 +18,8 @@ const GIB = 1024 ** 3;
 
 const clone = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const dir = await mkdtemp(join(tmpdir(), "nm-bench-"));
+/** The bare children that are to be ended. */
+const children: ReturnType<typeof spawn>[] = [];
 const births = join(dir, "births");
 const logs = join(dir, "logs");
 await mkdir(births);
@@ -41,7 +43,7 @@ const origin = await put("program", program);
   row("  of it anonymous, MB", idle.anonymous / 1024);
   await measureBirths(node);
   await measureCrowd(node);
-  await measureIdle(node, idle);
+  await measureIdle(node);
   await measureLargeInstall(node);
 }
 await rm(dir, { recursive: true, force: true });
@@ -88,15 +90,24 @@ async function measureCrowd(node: NodeUnderTest): Promise<void> {
   row(`stop of ${CROWD} instances by one call, ms`, median(stops));
 }
 
-async function measureIdle(node: NodeUnderTest, idle: { rss: number }): Promise<void> {
+async function measureIdle(node: NodeUnderTest): Promise<void> {
   const installation = await node.install(origin, [births]);
-  await Promise.all(Array.from({ length: CROWD }, () => node.start(installation)));
-  await sleep(2000);
-  row("resident memory for each of 100 running instances, MB", (node.memory().rss - idle.rss) / 1024 / CROWD);
+  const few = await memoryWith(node, installation, CROWD / 2);
+  const many = await memoryWith(node, installation, CROWD);
+  row("resident memory for each further running instance, MB", (many - few) / 1024 / CROWD);
   const before = node.switches();
   await sleep(5000);
-  row("wake-ups a second with 100 running instances and nothing to do", (node.switches() - before) / 5);
+  row("wake-ups a second with 150 running instances and nothing to do", (node.switches() - before) / 5);
   await endAll(node);
+}
+
+/** Resident memory after so many more starts, one after the other. */
+async function memoryWith(node: NodeUnderTest, installation: string, more: number): Promise<number> {
+  for (let i = 0; i < more; i++) {
+    await node.start(installation);
+  }
+  await sleep(1000);
+  return node.memory().rss;
 }
 
 async function measureLargeInstall(node: NodeUnderTest): Promise<void> {
@@ -129,8 +140,6 @@ async function put(application: string, file: string): Promise<string> {
   });
   return `${repository.address}/${application}@${envelope.version}`;
 }
-
-const children: ReturnType<typeof spawn>[] = [];
 
 /** What a supervisor does at the least: a process group of its own, and files for its output. */
 function spawnBare(): void {
