@@ -43,8 +43,9 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   // Its control group goes when nothing of ours runs any more.
   await using cleanup = new AsyncDisposableStack();
   let manager: NodeManager;
+  let containment: Containment;
   try {
-    const containment = cleanup.use(await Containment.detect({ name: containmentName(settings.root) }));
+    containment = cleanup.use(await Containment.detect({ name: containmentName(settings.root) }));
     manager = await NodeManager.open({
       root,
       version,
@@ -72,6 +73,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   const addresses = server.addresses.map(formatAddress);
   logger.info("serving", { version, addresses, root: settings.root, shutdownPolicy: settings.shutdownPolicy });
   announce(settings.readyFd, logger);
+  void containment.prepare();
   void manager.recovered().then(() => logger.info("recovered", {}));
   const onSignal = () => void shutDown(manager, logger);
   o.shutdown.addEventListener("abort", onSignal, { once: true });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TempDir, tempDir } from "@nodemanager/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -126,7 +126,7 @@ describe("a root", () => {
 
     // There is room for the manager, but not for what is to be installed.
     renameSync(full, `${full}-2`);
-    spawnSync("truncate", ["-s", "0", `${full}-2`]);
+    truncateSync(`${full}-2`);
     await on.startNoded();
     const plain = plainScript(on);
     writeFileSync(plain.file, `${readFileSync(plain.file, "utf8")}#${"x".repeat(300 * 1024)}\n`);
