@@ -1,24 +1,21 @@
-import { readFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
 import {
   abortable,
-  type Clock,
   deadlineSignal,
-  describeExit,
   type ExitStatus,
   NodeError,
   newId,
   type ProcessIdentity,
   type Readiness,
-  systemClock,
 } from "@nodemanager/core";
+import { becomeReady, type ReadyOptions, type Starting } from "./become-ready.ts";
 import { removeGroup } from "./cgroup.ts";
-import { type Command, type Protocol, SHELL, STUB } from "./command.ts";
+import type { Command, Protocol } from "./command.ts";
 import type { Containment } from "./containment.ts";
-import type { Outcome } from "./handshake.ts";
 import { lastLines } from "./last-lines.ts";
 import { type GatedChild, launchGated } from "./launch.ts";
-import { acceptsTcp, answersHttp, probeUntil } from "./probe.ts";
-import { isAlive, readProcessStat } from "./process-identity.ts";
+import { readProcessStat } from "./process-identity.ts";
 import { StatusChannel } from "./status-channel.ts";
 import { terminate } from "./terminate.ts";
 import { type ExecConfig, encodeConfig, WireError } from "./wire.ts";
@@ -33,11 +30,6 @@ export interface SpawnOptions {
   readonly launchId?: string | undefined;
   /** The caller's own descriptors, which the child gets as 5 and following. They stay the caller's to close. */
   readonly extraFiles?: readonly number[];
-}
-
-export interface ReadyOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock;
 }
 
 /**
@@ -59,12 +51,9 @@ export class ParentHandle implements AsyncDisposable {
   readonly launchId: string;
   /** Fulfilled when the process has ended; never rejected. Descendants may live on. */
   readonly exited: Promise<ExitStatus>;
-  readonly #command: Command;
-  readonly #protocol: Protocol;
-  readonly #launched: GatedChild;
-  readonly #status: StatusChannel | undefined;
-  /** Fulfilled when the child has closed its end of the gate: the stub is about to exec, or is dead. */
-  readonly #gateClosed: Promise<void>;
+  readonly #starting: Starting;
+  readonly #child: ChildProcess;
+  readonly #gate: Socket;
   #released = false;
   #detached = false;
 
@@ -77,20 +66,26 @@ export class ParentHandle implements AsyncDisposable {
     this.identity = named.identity;
     this.cgroup = named.cgroup;
     this.launchId = named.launchId;
-    this.#command = command;
-    this.#protocol = options.protocol;
-    this.#launched = launched;
-    this.#status =
+    this.#child = launched.child;
+    this.#gate = launched.gate;
+    const status =
       launched.status && new StatusChannel(launched.status, options.protocol === "fd" ? "newline" : "status");
     this.exited = launched.exited.then((exit) => {
       launched.gate.destroy();
-      this.#status?.exited(exit);
+      status?.exited(exit);
       return exit;
     });
-    this.#gateClosed = new Promise((resolve) => {
-      launched.gate.once("close", resolve);
-      launched.gate.resume();
-    });
+    this.#starting = {
+      identity: named.identity,
+      protocol: options.protocol,
+      exited: this.exited,
+      status,
+      gateClosed: new Promise((resolve) => {
+        launched.gate.once("close", resolve);
+        launched.gate.resume();
+      }),
+      lastLines: () => lastLines(command.stdoutPath, command.stderrPath, launched.logOffsets),
+    };
   }
 
   /**
@@ -142,13 +137,13 @@ export class ParentHandle implements AsyncDisposable {
    * @throws NodeError `INVALID_ARGUMENT` when the configuration is too long; the gate is still closed then
    */
   async release(config: ExecConfig = { values: {}, secret: "" }): Promise<void> {
-    const frames = this.#protocol === "handshake" ? encodeForChild(config) : new Uint8Array(0);
+    const frames = this.#starting.protocol === "handshake" ? encodeForChild(config) : new Uint8Array(0);
     if (this.#released) {
       return;
     }
     this.#released = true;
     // What the child does not read at once stays in the socket's queue: this does not wait for it.
-    this.#launched.gate.end(Buffer.concat([Buffer.from("go\n"), frames]));
+    this.#gate.end(Buffer.concat([Buffer.from("go\n"), frames]));
   }
 
   /**
@@ -163,30 +158,14 @@ export class ParentHandle implements AsyncDisposable {
    *   protocol that this readiness needs; `CANCELLED` or the signal's error
    */
   async waitForReady(readiness: Readiness, options: ReadyOptions = {}): Promise<void> {
-    const needed = protocolFor(readiness);
-    if (needed !== "none" && needed !== this.#protocol) {
-      throw new NodeError(
-        "NOT_APPLICABLE",
-        `readiness ${readiness.kind} needs the protocol ${needed}, the process was started with ${this.#protocol}`,
-      );
-    }
-    const clock = options.clock ?? systemClock;
-    const over = new AbortController();
-    const signal = options.signal ? AbortSignal.any([over.signal, options.signal]) : over.signal;
-    const timeout = clock.sleep(readiness.timeoutMs, signal).then(() => {
-      throw new NodeError("CHILD_NOT_READY", `not ready by ${readiness.kind} within ${readiness.timeoutMs} ms`, {
-        metadata: { readiness: readiness.kind, timeoutMs: String(readiness.timeoutMs) },
-      });
-    });
     try {
-      await Promise.race([this.#becomeReady(readiness, clock, signal), timeout]);
+      await becomeReady(this.#starting, readiness, options);
     } finally {
-      over.abort();
-      this.#status?.abandon();
-    }
-    // What has said that it is ready may be dead by now.
-    if (!isAlive(this.identity)) {
-      throw await this.#exitError(await this.exited);
+      this.#starting.status?.abandon();
+      // When what is still to be read of the configuration has been handed over.
+      if (this.#released) {
+        this.#gate.destroySoon();
+      }
     }
   }
 
@@ -212,7 +191,7 @@ export class ParentHandle implements AsyncDisposable {
 
   /** The last lines that this process, and not an earlier one, wrote to its logs: see `lastLines`. */
   async lastLines(): Promise<string> {
-    return await lastLines(this.#command.stdoutPath, this.#command.stderrPath, this.#launched.logOffsets);
+    return await this.#starting.lastLines();
   }
 
   /**
@@ -221,12 +200,12 @@ export class ParentHandle implements AsyncDisposable {
    */
   detach(): void {
     this.#detached = true;
-    this.#status?.abandon();
+    this.#starting.status?.abandon();
     if (!this.#released) {
-      this.#launched.gate.destroy();
+      this.#gate.destroy();
     }
-    this.#launched.gate.unref();
-    this.#launched.child.unref();
+    this.#gate.unref();
+    this.#child.unref();
   }
 
   /** Kills all of it, unless it was detached. */
@@ -235,100 +214,8 @@ export class ParentHandle implements AsyncDisposable {
       return;
     }
     await terminate(this, { signal: "SIGKILL", graceMs: 0 });
-    this.#status?.abandon();
-    this.#launched.gate.destroy();
-  }
-
-  async #becomeReady(readiness: Readiness, clock: Clock, signal: AbortSignal): Promise<void> {
-    switch (readiness.kind) {
-      case "fd":
-      case "handshake":
-      case "appcycle":
-        return await this.#settle((await this.#status?.outcome) ?? { kind: "abandoned" });
-      case "none":
-        return await this.#unlessExited(this.#settled(readiness.settleMs, clock, signal));
-      case "tcp": {
-        const { host, port } = readiness;
-        return await this.#unlessExited(probeUntil((attempt) => acceptsTcp(host, port, attempt), clock, signal));
-      }
-      case "http": {
-        const { url } = readiness;
-        return await this.#unlessExited(probeUntil((attempt) => answersHttp(url, attempt), clock, signal));
-      }
-    }
-  }
-
-  async #settle(outcome: Outcome): Promise<void> {
-    switch (outcome.kind) {
-      case "ready":
-        return;
-      case "failed":
-        throw new NodeError("CHILD_REPORTED_FAILURE", `the application reported: ${outcome.text}`, {
-          metadata: { text: outcome.text, lastLines: await this.lastLines() },
-        });
-      case "malformed":
-        throw new NodeError("CHILD_PROTOCOL_ERROR", `the application broke the exec protocol: ${outcome.problem}`, {
-          metadata: { lastLines: await this.lastLines() },
-        });
-      case "exited":
-        throw await this.#exitError(outcome.exit);
-      case "abandoned":
-        throw new NodeError("CHILD_NOT_READY", "nobody waits for this process to become ready any more");
-    }
-  }
-
-  /** Waits for the exec, and then for the time in which a program that fails at once would fail. */
-  async #settled(settleMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
-    if (this.#protocol === "none") {
-      await this.#gateClosed; // The exec follows at once.
-    }
-    for (let intervalMs = 1; this.#isStillStub(); intervalMs = Math.min(intervalMs * 2, 100)) {
-      await clock.sleep(intervalMs, signal);
-    }
-    await clock.sleep(settleMs, signal);
-  }
-
-  #isStillStub(): boolean {
-    try {
-      const stub = `${SHELL}\0-c\0${STUB[this.#protocol]}\0`;
-      return readFileSync(`/proc/${this.identity.pid}/cmdline`, "latin1").startsWith(stub);
-    } catch {
-      return false;
-    }
-  }
-
-  async #unlessExited(ready: Promise<void>): Promise<void> {
-    const exit = await Promise.race([ready, this.exited]);
-    if (exit) {
-      throw await this.#exitError(exit);
-    }
-  }
-
-  async #exitError(exit: ExitStatus): Promise<NodeError> {
-    const status = describeExit(exit);
-    return new NodeError("CHILD_EXITED", `the process ${status} before it was ready`, {
-      metadata: {
-        status,
-        lastLines: await this.lastLines(),
-        ...(exit.kind === "code" ? { code: String(exit.code) } : {}),
-        ...(exit.kind === "signal" ? { signal: exit.signal } : {}),
-      },
-    });
-  }
-}
-
-/** The protocol that a readiness needs the child to be spawned with. */
-export function protocolFor(readiness: Readiness): Protocol {
-  switch (readiness.kind) {
-    case "none":
-    case "tcp":
-    case "http":
-      return "none";
-    case "fd":
-      return "fd";
-    case "handshake":
-    case "appcycle":
-      return "handshake";
+    this.#starting.status?.abandon();
+    this.#gate.destroy();
   }
 }
 

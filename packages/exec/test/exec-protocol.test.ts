@@ -220,6 +220,15 @@ describe("the exec protocol", () => {
     expect(isAlive(child.identity)).toBe(true);
   });
 
+  test("E20: a child that runs costs its parent no descriptor, although it keeps its own", async () => {
+    await using work = await workspace();
+    const before = openDescriptors();
+    await using child = await started(work.sh("echo ready >&4; sleep 600"), "handshake", { secret: "x".repeat(1000) });
+    await child.waitForReady(handshake);
+    await vi.waitFor(() => expect(openDescriptors()).toBe(before));
+    expect(isAlive(child.identity)).toBe(true);
+  });
+
   test("E20: nothing is left open and nothing left running, however it ends", async () => {
     await using work = await workspace();
     await (await started(work.sh("exit 0"), "handshake")).exited;
