@@ -1,5 +1,8 @@
-import { globSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { globSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+
+const LOOK_MS = 5;
 
 /** A living process that belongs to an instance below some root. */
 export interface Counted {
@@ -33,6 +36,20 @@ export function census(root: string): readonly Counted[] {
   });
 }
 
+/** Kills every process of the instances below a root, whoever knows it, and waits until it is gone. */
+export async function killAll(root: string): Promise<void> {
+  while (census(root).length > 0) {
+    for (const { pid } of census(root)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
 /** Every living process whose command line or working directory mentions a directory. */
 export function processesAt(dir: string): readonly string[] {
   return pids()
@@ -44,6 +61,21 @@ export function processesAt(dir: string): readonly string[] {
 /** The directories of control groups of a name, wherever they are mounted. */
 export function controlGroups(name: string): readonly string[] {
   return globSync(["/sys/fs/cgroup/**/", "/sys/fs/cgroup/unified/**/"].map((dir) => join(dir, name)));
+}
+
+/** Removes what a killed manager has left of its control groups; nothing lives in them any more. */
+export function removeControlGroups(name: string): void {
+  for (const dir of controlGroups(name)) {
+    for (const entry of readdirSync(dir, { withFileTypes: true }).filter((one) => one.isDirectory())) {
+      rmdirSync(join(dir, entry.name));
+    }
+    rmdirSync(dir);
+  }
+}
+
+/** What the manager of a root calls its control group. */
+export function controlGroupOf(root: string): string {
+  return `noded-${createHash("sha256").update(root).digest("hex").slice(0, 12)}`;
 }
 
 function pids(): number[] {

@@ -1,9 +1,16 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type ObjectState, ObjectStatus, objectStateToJSON } from "@nodemanager/proto/v1";
 import { type TempDir, tempDir } from "@nodemanager/testing";
-import { type Counted, census, controlGroups, processesAt } from "./census.ts";
+import {
+  type Counted,
+  census,
+  controlGroupOf,
+  controlGroups,
+  killAll,
+  processesAt,
+  removeControlGroups,
+} from "./census.ts";
 import { LongRunning } from "./long-running.ts";
 import { checkBuilt, NMCTL, NODED } from "./programs.ts";
 import { type Ran, ranOf, run } from "./ran.ts";
@@ -149,16 +156,14 @@ export class Device implements AsyncDisposable {
   /** Ends the manager and everything that it may have left, and removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#noded?.[Symbol.asyncDispose]();
-    for (const { pid } of this.processes()) {
-      kill(pid);
-    }
+    await killAll(this.root);
+    removeControlGroups(controlGroupOf(this.root));
     await this.#temp[Symbol.asyncDispose]();
   }
 
   /** Everything that runs in or for this device, and its control groups; for the end of a test. */
   leftRunning(): readonly string[] {
-    const group = `noded-${createHash("sha256").update(this.root).digest("hex").slice(0, 12)}`;
-    return [...processesAt(this.dir), ...controlGroups(group)];
+    return [...processesAt(this.dir), ...controlGroups(controlGroupOf(this.root))];
   }
 }
 
@@ -172,12 +177,4 @@ export interface Background {
 /** `RUNNING`, without the prefix that protocol buffers want. */
 export function stateName(state: ObjectState): string {
   return objectStateToJSON(state).replace("OBJECT_STATE_", "");
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended meanwhile.
-  }
 }

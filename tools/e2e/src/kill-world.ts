@@ -6,7 +6,7 @@ import { openRepository, parseRepositoryAddress, publish } from "@nodemanager/re
 import { connectNode, type NodeClient } from "@nodemanager/rpc/client";
 import { type TempDir, tempDir } from "@nodemanager/testing";
 import { parseAddress } from "@nodemanager/transport";
-import { census } from "./census.ts";
+import { census, controlGroupOf, controlGroups, killAll, removeControlGroups } from "./census.ts";
 import type { KillPoint } from "./kill-fs.ts";
 import { LongRunning } from "./long-running.ts";
 import type { PlantedBug } from "./planted-bug.ts";
@@ -165,7 +165,7 @@ export class KillWorld implements AsyncDisposable {
   async shutDown(): Promise<void> {
     await this.call(this.client.applications.uninstall({ name: "apps" }));
     const { code } = await this.daemon.end();
-    const left = census(this.root);
+    const left = [...census(this.root), ...controlGroups(controlGroupOf(this.root))];
     if (code !== 0 || left.length > 0) {
       throw new Error(`the manager ended with status ${code} and left ${JSON.stringify(left)}`);
     }
@@ -185,13 +185,8 @@ export class KillWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client?.close();
     await this.#daemon?.end("SIGKILL");
-    for (const { pid } of census(this.root)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
+    await killAll(this.root);
+    removeControlGroups(controlGroupOf(this.root));
     await this.#temp[Symbol.asyncDispose]();
   }
 }

@@ -9,6 +9,7 @@ import {
   notifyingScript,
   orderly,
   plainScript,
+  publish,
   server,
 } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
@@ -93,6 +94,58 @@ test("an application with readiness appcycle stops in order and says how far it 
   const shown = [...stop.stdout.matchAll(/(\d) of 6/g)].map(([, done]) => Number(done));
   expect(new Set(shown).size, String(stop)).toBeGreaterThanOrEqual(4);
   expect(shown).toEqual([...shown].sort());
+  await device.ok("uninstall", installation);
+});
+
+test("D14 (1): install-time settings win over the envelope's, and status and debug say what is run", async () => {
+  const text = '#!/bin/sh\necho "[$GREETING] [$KEPT] [$SECRET] $*"; echo "$NODED_INSTANCE $HOME" >&2\nexec sleep 600\n';
+  const app = { file: executable(device, "env.sh", text), readiness: "none:50ms", args: ["from", "the envelope"] };
+  const options = ["--env", "GREETING=envelope", "--env", "KEPT=yes"];
+  const origin = await publish(device, app, { title: "settings", options });
+  const args = ["--env", "GREETING=operator", "--arg", "and", "--arg", "the operator"];
+  const installation = await device.ok("install", origin, ...args);
+  const instance = await device.ok("start", installation);
+  expect(await device.ok("logs", "--stream", "stdout", instance)).toBe(
+    "[operator] [yes] [] from the envelope and the operator",
+  );
+  const { rootDir } = await detailsOf(instance);
+  expect(await device.ok("logs", "--stream", "stderr", instance)).toBe(`${instance} ${rootDir}`);
+  expect((await device.object(installation)).object).toMatchObject({ value: { version: "1.0.0", origin } });
+  const debug = await device.ok("debug", instance);
+  expect(debug).toContain('"GREETING": "operator"');
+  expect(debug).toContain('"the operator"');
+  expect(await device.ok("debug", installation)).toContain(origin);
+  await device.ok("uninstall", installation);
+});
+
+test("D14 (6), D15: the end of one instance from outside is noticed, and the other one goes on", async () => {
+  const installation = await install(device, plainScript(device), { title: "two" });
+  const first = await device.ok("start", installation);
+  const second = await device.ok("start", installation);
+  const pid = await device.pidOf(second);
+  process.kill(await device.pidOf(first), "SIGKILL");
+  await expect.poll(() => device.stateOf(first), { timeout: 10_000 }).toBe("SUSPENDED");
+  expect(await detailsOf(first)).toMatchObject({ suspension: { by: "exit" } });
+  expect(await device.pidOf(second)).toBe(pid);
+  expect(new Set(device.processes().map(({ instance }) => instance))).toEqual(new Set([second]));
+  await device.ok("uninstall", installation);
+});
+
+test("D14 (15): an application that ignores being asked is killed at the deadline, with all its processes", async () => {
+  const text =
+    "#!/bin/sh\ntrap '' TERM INT HUP\n(trap '' TERM; while :; do sleep 1; done) &\nwhile :; do sleep 1; done\n";
+  const file = executable(device, "deaf.sh", text);
+  const installation = await install(device, { file, readiness: "none:50ms" }, { title: "deaf" });
+  const instance = await device.ok("start", installation);
+  const pid = await device.pidOf(instance);
+  const began = performance.now();
+  await device.ok("stop", instance, "--deadline", "500ms");
+  const tookMs = performance.now() - began;
+  expect(tookMs).toBeGreaterThanOrEqual(500);
+  // The deadline, and the two seconds that ending may take beside it.
+  expect(tookMs).toBeLessThan(2500);
+  expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
+  expect(device.processes()).toEqual([]);
   await device.ok("uninstall", installation);
 });
 
