@@ -119,14 +119,18 @@ test.concurrent("who writes without end to one stream keeps nobody from the othe
   const { logsDir } = await node.instance(instance);
   const abort = new AbortController();
   let floods = 0;
+  let afterwards = 0;
   for await (const { stream } of node.manager.readLogs(instance, { follow: true, signal: abort.signal })) {
     if (stream === "stderr") {
       abort.abort();
+    } else if (abort.signal.aborted) {
+      afterwards++;
     } else if (++floods === 3) {
       await appendFile(join(logsDir, "stderr"), "heard\n");
     }
   }
   expect(floods).toBeGreaterThanOrEqual(3);
+  expect(afterwards).toBeLessThanOrEqual(1);
 });
 
 test.concurrent("what an application puts in the place of a log neither hangs nor shows anything else", async () => {

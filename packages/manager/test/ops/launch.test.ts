@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { collect, failureOf, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { isRunning, objectOf, TestNode } from "../support/test-node.ts";
@@ -93,6 +94,9 @@ test.concurrent.each([
   const start = reasonOf(collect(node.manager.start(installation)));
   const instance = await node.firstInstance(installation);
   const { pid = 0 } = await node.until(instance, "starting");
+  if (mode === "deaf-never") {
+    await expect.poll(() => node.workspaceFile(instance, "deaf"), { interval: 5 }).not.toBe("");
+  }
   const end = collect(node.manager[verb](instance, { deadlineMs: 1000 }));
   expect(await start).toBe("OPERATION_IN_PROGRESS");
   if (mode === "deaf-never") {
@@ -132,6 +136,34 @@ test.concurrent("an application with an app cycle names it, or is not ready", as
     readiness: { kind: "appcycle", timeoutMs: 300 },
   });
   expect(await reasonOf(collect(node.manager.start(nameless)))).toBe("CHILD_NOT_READY");
+});
+
+test.concurrent.each([
+  ["CHILD_REPORTED_FAILURE", { title: "failed", appCycle: "failed" }],
+  ["CHILD_PROTOCOL_ERROR", { title: "garbled", appCycle: "garbled" }],
+  ["CHILD_EXITED", { title: "uninterpreted", binary: Buffer.from("#!/nowhere/sh\n") }],
+] as const)("%s ends the start, leaves no process, and is there as the reason", async (reason, application) => {
+  await using node = await TestNode.open();
+  const installation = await node.install(application);
+  const failure = await failureOf(collect(node.manager.start(installation)));
+  expect(failure.reason).toBe(reason);
+  const [instance = ""] = await node.names(`${installation}/*`);
+  expect(await node.instance(instance)).toMatchObject({
+    state: "suspended",
+    suspension: { by: "manager" },
+    pid: undefined,
+  });
+  await collect(node.manager.stop(instance));
+});
+
+test.concurrent("an instance whose workspace is gone does not start, and stays suspended", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await node.running({ mode: "steady" });
+  await collect(node.manager.suspend(instance));
+  const before = await node.instance(instance);
+  await rm(before.rootDir, { recursive: true });
+  expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("SPAWN_FAILED");
+  expect(await node.instance(instance)).toEqual(before);
 });
 
 async function suspendedGated(node: TestNode): Promise<{ instance: string }> {

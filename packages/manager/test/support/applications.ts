@@ -27,7 +27,7 @@ steady) ready; rest ;;
 settled) rest ;;
 deaf) trap '' TERM; ready; rest ;;
 never) trap - TERM; rest ;;
-deaf-never) trap '' TERM; rest ;;
+deaf-never) trap '' TERM; echo >"$HOME/deaf"; rest ;;
 gated) while [ ! -e "$HOME/go" ]; do sleep 0.02; done; ready; rest ;;
 failing) echo "cannot do it" >&2; exit 3 ;;
 environment) env; ready; rest ;;
@@ -69,6 +69,16 @@ const config = JSON.parse(frame());
 frame();
 fs.closeSync(3);
 const [mode] = process.argv.slice(2);
+if (mode === "failed") {
+  fs.writeSync(4, "failed no disk\\n");
+  setTimeout(() => {}, 1e6);
+  return;
+}
+if (mode === "garbled") {
+  fs.writeSync(4, "hello\\n");
+  setTimeout(() => {}, 1e6);
+  return;
+}
 const server = net.createServer((socket) => {
   socket.on("error", () => {});
   socket.once("data", async () => {
