@@ -20,7 +20,7 @@ describe("the exec protocol", () => {
     await using work = await workspace();
     const values = { INSTANCE_NAME: "apps/wéb", empty: "", long: "x".repeat(300_000) };
     const secret = randomBytes(100_000).toString("base64");
-    await using child = await started(work.child("speaks.py", "ready\\n"), "handshake", { values, secret });
+    await using child = await started(work.child("speaks.py", "ready\\n", "stay"), "handshake", { values, secret });
     await child.waitForReady(handshake);
     expect(JSON.parse(await work.says("\n"))).toEqual({
       version: "1",
