@@ -86,7 +86,7 @@ describe("a parent that is killed", () => {
     await using work = await workspace();
     await makeLifeline(join(work.dir, "lifeline"));
     let delayMs = 0.1;
-    for (let opened = 0, round = 0; opened < 2; round++, delayMs *= 1.3) {
+    for (let opened = 0, round = 0; opened < 2; round++, delayMs *= 1.5) {
       const launchId = `death-random-${round}`;
       const dir = join(work.dir, String(round));
       mkdirSync(dir);
