@@ -49,9 +49,8 @@ setTimeout(() => require("node:http").createServer((_, answer) => answer.end("pa
   return { file: executable(device, `${kind}.cjs`, text), readiness, port };
 }
 
-/** Readiness `handshake`: the exec protocol, in Python with nothing but what comes with it. */
-export function handshakingScript(device: Device): Application {
-  const text = `#!/usr/bin/python3
+/** Speaks the exec protocol, in Python with nothing but what comes with it. */
+export const HANDSHAKING = `#!/usr/bin/python3
 import json, os, signal, struct, sys
 
 def exactly(size):
@@ -79,7 +78,10 @@ os.close(4)
 while True:
     signal.pause()
 `;
-  return { file: executable(device, "handshake.py", text), readiness: "handshake" };
+
+/** Readiness `handshake`. */
+export function handshakingScript(device: Device): Application {
+  return { file: executable(device, "handshake.py", HANDSHAKING), readiness: "handshake" };
 }
 
 /** Readiness `appcycle`: the sample application of the tour. */

@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { ObjectState } from "@nodemanager/proto/v1";
 import { type Counted, census } from "./census.ts";
 import { stateName } from "./device.ts";
@@ -22,7 +23,7 @@ const SETTLED: readonly ObjectState[] = [
  * - every object is whole, and in a state in which it can stay
  * - what is suspended is so for a reason
  * - each process belongs to an instance that is known to run, and each of those has its process
- * - nothing that was being built or removed is left
+ * - nothing that was being built or removed is left, and no socket of a launch
  */
 export async function violationsIn(world: KillWorld): Promise<string[]> {
   const violations: string[] = [];
@@ -35,6 +36,7 @@ export async function violationsIn(world: KillWorld): Promise<string[]> {
     }
   }
   violations.push(...leftoversIn(world.root).map((line) => `left over: ${line}`));
+  violations.push(...readdirSync(join(world.root, "run")).map((name) => `left over in run: ${name}`));
   if (readdirSync(world.root).includes("quarantine")) {
     violations.push("something was put into quarantine");
   }

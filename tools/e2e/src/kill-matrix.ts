@@ -1,6 +1,6 @@
 // Kills a manager at every step of every operation, in every way: `node tools/e2e/src/kill-matrix.ts [SEED] [OPERATION...]`.
 //
-// Each operation, under each shutdown policy, before and after each verb on the file system, those that only read
+// Each operation, under each shutdown policy, on applications of two kinds, before and after each verb on the file system, those that only read
 // included; after each kill the next manager is killed too, at a step of its start-up that the seed chooses.
 import { availableParallelism } from "node:os";
 import { KILL_OPERATIONS } from "./kill-operations.ts";
@@ -17,7 +17,9 @@ console.log(`seed ${seed}`);
 const began = performance.now();
 const todo = KILL_OPERATIONS.filter(({ name }) => names.length === 0 || names.includes(name)).flatMap((operation) =>
   (["suspend", "leave"] as const).flatMap((shutdownPolicy) =>
-    (["before", "after"] as const).map((when) => ({ operation, shutdownPolicy, when })),
+    (["none", "handshake"] as const).flatMap((readiness) =>
+      (["before", "after"] as const).map((when) => ({ operation, shutdownPolicy, readiness, when })),
+    ),
   ),
 );
 const reports: KillReport[] = [];
@@ -28,7 +30,7 @@ await Promise.all(
       const recoveryStep = () => 1 + Math.floor(random() * RECOVERY_STEPS);
       const report = await killAtEachStep(operation, { ...how, reads: true, recoveryStep });
       reports.push(report);
-      const where = `${report.operation}, ${how.when} each step, policy ${how.shutdownPolicy}`;
+      const where = `${report.operation}, ${how.when} each step, policy ${how.shutdownPolicy}, readiness ${how.readiness}`;
       console.log(`${where}: ${report.kills} kills, ${report.recoveryKills} more while recovering`);
       for (const violation of report.violations) {
         console.log(`  VIOLATION ${violation}`);

@@ -117,8 +117,45 @@ const uninstall: KillOperation = {
   },
 };
 
+const restart: KillOperation = {
+  name: "restart",
+  prepare: (world) => anInstance(world, RUNNING),
+  run: (world, name) => world.acknowledged(world.client.applications.restart({ name })),
+  // It was wanted all the time.
+  check: wantedRuns,
+  async repeat(world, name) {
+    await world.call(world.client.applications.restart({ name }));
+    return expectStates(await world.instances(), [["RUNNING"]]);
+  },
+};
+
+const shutdown: KillOperation = {
+  name: "shutdown",
+  prepare: (world) => anInstance(world, RUNNING),
+  async run(world) {
+    await world.acknowledged(world.client.node.shutdown({}));
+    return await world.endsInOrder();
+  },
+  // The manager's own end says nothing about what is wanted.
+  check: wantedRuns,
+  repeat: wantedRuns,
+};
+
 /** Everything that changes a root. */
-export const KILL_OPERATIONS: readonly KillOperation[] = [install, start, suspend, resume, stop, uninstall];
+export const KILL_OPERATIONS: readonly KillOperation[] = [
+  install,
+  start,
+  suspend,
+  resume,
+  restart,
+  stop,
+  uninstall,
+  shutdown,
+];
+
+async function wantedRuns(world: KillWorld): Promise<string[]> {
+  return expectStates(await world.instances(), [["RUNNING"]]);
+}
 
 /**
  * Compares the states of what is there with those that there may be.

@@ -6,6 +6,7 @@ import { openRepository, parseRepositoryAddress, publish } from "@nodemanager/re
 import { connectNode, type NodeClient } from "@nodemanager/rpc/client";
 import { type TempDir, tempDir } from "@nodemanager/testing";
 import { parseAddress } from "@nodemanager/transport";
+import { HANDSHAKING } from "./applications.ts";
 import { census, controlGroupOf, controlGroups, killAll, removeControlGroups } from "./census.ts";
 import type { KillPoint } from "./kill-fs.ts";
 import { LongRunning } from "./long-running.ts";
@@ -13,12 +14,15 @@ import type { PlantedBug } from "./planted-bug.ts";
 import { CLONE, NODE } from "./programs.ts";
 
 const PROGRAM = join(import.meta.dirname, "killing-noded.ts");
+const PLAIN = "#!/bin/sh\ntrap 'exit 0' TERM; sleep 600 & wait\n";
 const TITLE = "killed";
 const TIMEOUT_MS = 30_000;
 const AFTER_ANSWER_MS = 50;
 
 export interface WorldOptions {
   readonly shutdownPolicy: "suspend" | "leave";
+  /** What is run: a shell script with readiness `none` unless told otherwise. */
+  readonly readiness?: "none" | "handshake";
   readonly bug?: PlantedBug | undefined;
 }
 
@@ -91,13 +95,14 @@ export class KillWorld implements AsyncDisposable {
   /** Publishes a program that was never published before, so that an installation has to fetch it. @returns the origin */
   async publishAnew(): Promise<string> {
     const version = `1.0.${++this.#published}`;
-    const file = join(this.#temp.path, "app.sh");
-    const body = "trap 'exit 0' TERM; sleep 600 & wait";
-    await writeFile(file, `#!/bin/sh\n# ${version}\n${body}\n`, { mode: 0o755 });
+    const file = join(this.#temp.path, "app");
+    const isPlain = this.#options.readiness !== "handshake";
+    await writeFile(file, `${isPlain ? PLAIN : HANDSHAKING}# ${version}\n`, { mode: 0o755 });
     const repository = `file:${this.#temp.path}/repo`;
     await using to = await openRepository(parseRepositoryAddress(repository));
     const { profiles } = await this.client.node.describe({});
-    const description = { version, readiness: { kind: "none", settleMs: 0 }, stop: { graceMs: 5000 } } as const;
+    const readiness = isPlain ? ({ kind: "none", settleMs: 0 } as const) : ({ kind: "handshake" } as const);
+    const description = { version, readiness, stop: { graceMs: 5000 } };
     await publish({ file, to, application: TITLE, description, profiles: profiles.slice(0, 1) });
     return `${repository}/${TITLE}@${version}`;
   }
@@ -145,10 +150,13 @@ export class KillWorld implements AsyncDisposable {
     }
   }
 
-  /** Whether the manager is not to be killed any more: steps may follow the last answer. */
+  /**
+   * Whether the manager is not to be killed any more: steps may follow the last answer. One that has ended in order is
+   * followed by another one.
+   */
   async survives(): Promise<boolean> {
     if (await this.#diesWithin(AFTER_ANSWER_MS)) {
-      return false;
+      return (await this.#endedInOrder()) && (await this.start());
     }
     try {
       await this.arm({ step: 0, when: "before", reads: false });
@@ -169,6 +177,16 @@ export class KillWorld implements AsyncDisposable {
     if (code !== 0 || left.length > 0) {
       throw new Error(`the manager ended with status ${code} and left ${JSON.stringify(left)}`);
     }
+  }
+
+  /** Waits for the end of a manager that was asked to end. @returns whether it was not killed before */
+  async endsInOrder(): Promise<boolean> {
+    await this.daemon.ended;
+    return await this.#endedInOrder();
+  }
+
+  async #endedInOrder(): Promise<boolean> {
+    return (await this.daemon.ended).code === 0;
   }
 
   async #diesWithin(ms: number): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -26,6 +26,7 @@ afterAll(async () => {
     expect(await device.ok("-o", "name", "ls")).toBe("");
     expect(device.processes()).toEqual([]);
     expect(leftoversIn(device.root)).toEqual([]);
+    expect(readdirSync(join(device.root, "run"))).toEqual([]);
     expect((await device.noded.end()).code).toBe(0);
     expect(device.leftRunning()).toEqual([]);
     expect(existsSync(join(device.dir, "s"))).toBe(false);
