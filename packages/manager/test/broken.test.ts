@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { collect, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
@@ -101,5 +101,16 @@ test.concurrent("a reset ends and removes also what cannot be read", async () =>
   const third = await withBroken(node, document);
   await collect(node.manager.reset({ deadlineMs: 1000 }));
   expect([broken, whole, third.broken, third.whole].map(({ pid }) => pid).filter(isRunning)).toEqual([]);
+  expect(await node.names("**")).toEqual([]);
+});
+
+test.concurrent("what is so broken that it cannot be uninstalled goes with a reset, and its process before", async () => {
+  await using node = await TestNode.open();
+  const { installation, instance, pid } = await node.running({ mode: "steady" });
+  await unlink(join(installationDir(await node.instance(instance)), "current"));
+  expect(await reasonOf(collect(node.manager.uninstall(installation)))).toBe("STORE_CORRUPT");
+  expect(isRunning(pid)).toBe(true);
+  expect(await endsOf(node.manager.reset())).toEqual({ [installation]: "outcome" });
+  expect(isRunning(pid)).toBe(false);
   expect(await node.names("**")).toEqual([]);
 });

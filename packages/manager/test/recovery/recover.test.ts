@@ -193,6 +193,21 @@ test.concurrent("an operator who asks while a start-up still recovers is served,
   expect(await node.names(`${installation}/*`)).toEqual([]);
 });
 
+test.concurrent("what an operator has resumed before the start-up got to it is left running", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ mode: "deaf", graceMs: 1500 });
+  // As many as are recovered at a time, and one more.
+  const instances = await Promise.all(Array.from({ length: 9 }, () => node.start(installation)));
+  const last = instances.sort().at(-1) ?? "";
+  await node.crash();
+  await node.reopen({ wait: false });
+  await collect(node.manager.suspend(last, { deadlineMs: 0 }));
+  await collect(node.manager.resume(last));
+  const pid = await node.pid(last);
+  await node.manager.recovered();
+  expect(await node.instance(last)).toMatchObject({ state: "running", pid });
+});
+
 test.concurrent("a binary that no installation came to use is removed, one that is used stays", async () => {
   await using node = await TestNode.open();
   const { instance } = await node.running({ mode: "steady" });
