@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { formatName, type InstallationName, isErrno, KeyedMutex, NodeError } from "@nodemanager/core";
+import { formatName, hasReason, type InstallationName, isErrno, KeyedMutex, NodeError } from "@nodemanager/core";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument } from "./document.ts";
 import { uninstallDocument } from "./documents.ts";
@@ -26,15 +26,23 @@ export class Uninstallation {
     const { fs } = this.#context;
     const dir = installationDir(this.#root, name);
     using _ = await this.#turns.acquire(dir);
-    if (!(await exists(this.#context, join(dir, CURRENT)))) {
-      throw await this.whyMissing(name);
+    const isDamaged = !(await exists(this.#context, join(dir, CURRENT)));
+    if (isDamaged) {
+      const why = await this.whyMissing(name);
+      if (!hasReason(why, "STORE_CORRUPT")) {
+        throw why;
+      }
     }
     const document = encodeDocument({ at: this.#context.clock.now(), requestId: o.requestId });
     await writeAtomic(this.#context, join(dir, "uninstall.json"), document);
     try {
-      await fs.rename(join(dir, CURRENT), join(dir, UNINSTALLING));
+      // Somebody has removed `current`: what cannot be started any more can still be taken out of use. As with the rename,
+      // one of several callers succeeds.
+      await (isDamaged
+        ? fs.symlink(CURRENT, join(dir, UNINSTALLING))
+        : fs.rename(join(dir, CURRENT), join(dir, UNINSTALLING)));
     } catch (error) {
-      throw isErrno(error, "ENOENT") ? await this.whyMissing(name) : error;
+      throw isErrno(error, "ENOENT", "EEXIST") ? await this.whyMissing(name) : error;
     }
     try {
       await fs.syncDir(dir);
