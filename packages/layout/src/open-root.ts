@@ -58,16 +58,17 @@ export async function openRoot(dir: string, o: OpenRootOptions): Promise<Root> {
     const undo = new AsyncDisposableStack();
     try {
       const root = await makeRoot(context, resolve(dir), undo);
-      const isNew = !(await isOurs(context, root));
+      await isOurs(context, root);
       const lock = await RootLock.acquire(context, root, o);
+      // Once more: another manager, perhaps a newer one, may have made it, and had it until now. Then it is not ours to undo.
+      let isNew = false;
       undo.defer(() => lock.withdraw({ isNew }));
+      isNew = !(await isOurs(context, root));
       if (isNew) {
         undo.defer(() => unlinkIfThere(context, join(root, FORMAT_FILE)));
         // Durable with the directories that a new root has made beside it.
         await linkFile(context, join(root, FORMAT_FILE), encodeDocument({ format: FORMAT }));
       }
-      // Once more: a newer manager may have had the root until now.
-      await isOurs(context, root);
       await prepare(context, root, undo);
       return new Root(context, root, lock);
     } catch (error) {

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "@nodemanager/core";
-import { openRoot } from "@nodemanager/layout";
-import { FakeClock, failureOf, reasonOf, tempDir } from "@nodemanager/testing";
+import { type FsOps, nodeFs, openRoot } from "@nodemanager/layout";
+import { collect, FakeClock, failureOf, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { crashStates, replay } from "./support/crash-states.ts";
 import { install, open, paths, SELF, view } from "./support/fixture.ts";
@@ -189,6 +189,33 @@ describe("a root that cannot be opened leaves nothing behind", () => {
       refused += 1;
     }
     expect(refused).toBeGreaterThan(10);
+  });
+
+  test("what another manager has made of the directory meanwhile stays", async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, "root");
+    let calls = 0;
+    const fs: FsOps = {
+      ...nodeFs,
+      // The first link is that of the first lock: by then the directory was found to be empty.
+      async link(existing, to) {
+        calls += 1;
+        if (calls === 1) {
+          await using other = await open(path);
+          await install(other);
+        }
+        await nodeFs.link(existing, to);
+      },
+      async stat(file) {
+        if (file === join(path, "run")) {
+          throw Object.assign(new Error("injected"), { code: "EIO", syscall: "lstat" });
+        }
+        return await nodeFs.stat(file);
+      },
+    };
+    expect(await reasonOf(openRoot(path, { self: OTHER, isAlive: () => true, fs }))).toBe("INTERNAL");
+    await using root = await open(path);
+    expect(await collect(root.installations.list())).toHaveLength(1);
   });
 
   test("a crash at any point of the first opening leaves what the next one opens", async () => {
