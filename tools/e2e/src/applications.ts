@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Device } from "./device.ts";
-import { NODE, ORDERLY } from "./programs.ts";
+import { NODE, ORDERLY, PYTHON } from "./programs.ts";
 
 /** What to run, and how to tell that it is ready. */
 export interface Application {
@@ -50,7 +50,7 @@ setTimeout(() => require("node:http").createServer((_, answer) => answer.end("pa
 }
 
 /** Speaks the exec protocol, in Python with nothing but what comes with it. */
-export const HANDSHAKING = `#!/usr/bin/python3
+export const HANDSHAKING = `#!${PYTHON}
 import json, os, signal, struct, sys
 
 def exactly(size):

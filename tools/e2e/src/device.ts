@@ -12,7 +12,7 @@ import {
   removeControlGroups,
 } from "./census.ts";
 import { LongRunning } from "./long-running.ts";
-import { checkBuilt, NMCTL, NODED } from "./programs.ts";
+import { checkBuilt, NMCTL, NODED, SCRIPT } from "./programs.ts";
 import { type Ran, ranOf, run } from "./ran.ts";
 
 export interface DeviceOptions {
@@ -103,7 +103,7 @@ export class Device implements AsyncDisposable {
   async nmctlOnTerminal(...args: readonly string[]): Promise<Ran> {
     const quoted = [NMCTL, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
     const env = { ...this.env, TERM: "xterm" };
-    return await run("script", ["-qec", `stty cols 120; exec ${quoted}`, "/dev/null"], { env, cwd: this.dir });
+    return await run(SCRIPT, ["-qec", `stty cols 120; exec ${quoted}`, "/dev/null"], { env, cwd: this.dir });
   }
 
   /** Starts a command that goes on until its end is asked for. */

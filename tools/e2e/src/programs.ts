@@ -17,6 +17,11 @@ export const BUF: string = join(CLONE, "node_modules/.bin/buf");
 /** The sample application of the tour, built: uses `@nodemanager/app` and takes a few seconds to stop in order. */
 export const ORDERLY: string = join(CLONE, "tools/demo/dist/orderly.js");
 
+/** Programs of others that some tests are skipped without. */
+export const PYTHON = "/usr/bin/python3";
+export const SCRIPT = "/usr/bin/script";
+export const REDIS = "/usr/bin/redis-server";
+
 /** @throws Error when the programs have not been built */
 export function checkBuilt(): void {
   for (const file of [join(CLONE, "apps/noded/dist/main.js"), join(CLONE, "apps/nmctl/dist/main.js"), ORDERLY]) {

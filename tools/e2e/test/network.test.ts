@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { CertificateAuthority } from "@nodemanager/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freePort } from "../src/applications.ts";
+import { freePort, plainScript, publish } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
-import { BUF } from "../src/programs.ts";
+import { LongRunning } from "../src/long-running.ts";
+import { BUF, NMCTL } from "../src/programs.ts";
 import { run } from "../src/ran.ts";
 
 // On a network address: mutual TLS 1.3, or nothing.
@@ -62,18 +65,67 @@ describe("a client", () => {
     expect(await device.nmctl(...args, "describe")).toMatchObject({ reason: "UNAUTHENTICATED", code: 6 });
   });
 
-  test("that speaks in the clear, or an older TLS, gets nothing", async () => {
-    const plain = await run("openssl", ["s_client", "-connect", address, "-tls1_2"], { env: device.env });
-    expect(plain.code).not.toBe(0);
-    const curl = await run(
-      BUF,
-      ["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--list-methods", `http://${address}`],
-      {
-        env: device.env,
-      },
-    );
-    expect(curl.code).not.toBe(0);
+  test("that speaks an older TLS is not", async () => {
+    const [host = "", port = ""] = address.split(":");
+    const authority = readFileSync(files.ca);
+    const identity = { cert: readFileSync(files.cert), key: readFileSync(files.key), ca: authority };
+    const handshake = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect({ host, port: Number(port), ...identity, maxVersion }, () => {
+          resolve(socket.getProtocol() ?? "");
+          socket.destroy();
+        });
+        socket.on("error", reject);
+      });
+    expect(await handshake("TLSv1.3")).toBe("TLSv1.3");
+    await expect(handshake("TLSv1.2")).rejects.toThrow(/protocol/i);
   });
+
+  test("that speaks in the clear is not", async () => {
+    const args = ["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--list-methods", `http://${address}`];
+    expect((await run(BUF, args, { env: device.env })).code).not.toBe(0);
+  });
+});
+
+test("a repository off loopback is served, published to and installed from by mutual TLS", async () => {
+  const authority = await CertificateAuthority.create(device.dir, "repositories");
+  const server = await authority.issue({ name: "repository", hosts: ["127.0.0.1"] });
+  const node = await authority.issue({ name: "node" });
+  const own = ["--tls-cert", server.certFile, "--tls-key", server.keyFile];
+  const { program, said } = await LongRunning.start(
+    NMCTL,
+    [
+      "repository",
+      "serve",
+      "served",
+      "--listen",
+      "127.0.0.1:0",
+      "--ready-fd",
+      "3",
+      ...own,
+      "--client-ca",
+      authority.caFile,
+    ],
+    { env: device.env, cwd: device.dir },
+  );
+  await using _ = program;
+  expect(said).toMatch(/^grpcs:/);
+  const asClient = ["--tls-ca", authority.caFile, "--tls-cert", node.certFile, "--tls-key", node.keyFile];
+  const origin = await publish(device, plainScript(device), { to: said, title: "secret", options: asClient });
+  expect(origin).toBe(`${said}/secret@1.0.0`);
+
+  const installOn = async (args: readonly string[]) => {
+    await using other = await Device.start({ args });
+    const ran = await other.nmctl("-o", "json", "install", origin);
+    await other.noded.end();
+    return ran;
+  };
+  const known = ["--repository-ca", authority.caFile];
+  const shown = [...known, "--repository-cert", node.certFile, "--repository-key", node.keyFile];
+  expect((await installOn(shown)).code).toBe(0);
+  expect(await installOn(known)).toMatchObject({ reason: "UNAUTHENTICATED", code: 6 });
+  expect(await installOn(["--repository-ca", files.ca])).toMatchObject({ reason: "UNAUTHENTICATED", code: 6 });
+  expect((await installOn([])).reason).toBe("INVALID_CONFIG");
 });
 
 test("a client that no one here wrote lists the services and calls Describe, by reflection", async () => {

@@ -3,8 +3,7 @@ import { createConnection } from "node:net";
 import { describe, expect, test } from "vitest";
 import { freePort, publish } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
-
-const REDIS = "/usr/bin/redis-server";
+import { REDIS } from "../src/programs.ts";
 
 // Debian's, unmodified; `apt-get install redis-server` brings it.
 describe.skipIf(!existsSync(REDIS))("redis-server", () => {
