@@ -1,12 +1,14 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { install, plainScript } from "../src/applications.ts";
+import { executable, install, plainScript, publish } from "../src/applications.ts";
+import { census } from "../src/census.ts";
 import { Device } from "../src/device.ts";
 import { LongRunning } from "../src/long-running.ts";
-import { NODED } from "../src/programs.ts";
+import { NMCTL, NODED } from "../src/programs.ts";
+import { run } from "../src/ran.ts";
 
 // noded itself: its arguments, settings, exit statuses and descriptors.
 
@@ -194,6 +196,38 @@ describe("the ready descriptor", () => {
     expect(existsSync(device.root)).toBe(false);
   });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "an ordinary user can run it, and what it runs ends with it",
+  async ({ skip }) => {
+    const asNobody = ["--reuid=65534", "--clear-groups", "--", NODED];
+    const version = spawnSync("setpriv", [...asNobody, "version"]);
+    skip(version.status !== 0, "the clone lies where no other user may read it");
+    const home = join(device.dir, "home");
+    mkdirSync(home);
+    chmodSync(device.dir, 0o755);
+    chmodSync(home, 0o700);
+    chownSync(home, 65534, 65534);
+    const env = { ...device.env, HOME: home, XDG_RUNTIME_DIR: home, NMCTL_NODE: `unix:${home}/noded/noded.sock` };
+    const { program } = await LongRunning.start("setpriv", [...asNobody, "--ready-fd", "3"], { env, cwd: "/" });
+    const nmctl = async (...args: readonly string[]) => {
+      const ran = await run(NMCTL, args, { env });
+      expect(ran.code, String(ran)).toBe(0);
+      return ran.stdout.trim();
+    };
+    const root = join(home, ".local/state/noded");
+    expect(JSON.parse(await nmctl("-o", "json", "status", "nm"))).toMatchObject({ root });
+    // A member of the family leaves its process group and session.
+    const text = "#!/bin/sh\nsetsid sleep 600 &\nsleep 600 & wait\n";
+    const origin = await publish(device, { file: executable(device, "family.sh", text), readiness: "none:300ms" });
+    chmodSync(join(device.dir, "repo"), 0o755);
+    const instance = await nmctl("start", await nmctl("install", origin));
+    expect(census(root).length).toBe(3);
+    await nmctl("stop", instance);
+    expect(census(root)).toEqual([]);
+    expect((await program.end()).code).toBe(0);
+  },
+);
 
 test("its log is JSON, a line for each record, and says what was refused", async () => {
   const noded = await device.startNoded();
