@@ -42,7 +42,7 @@ async function watch(identity: ProcessIdentity, options: AdoptOptions): Promise<
     await lifelineEnd(identity, options.lifelinePath, clock, signal);
   }
   // At first in short intervals: descriptors are closed a moment before the process counts as dead.
-  for (let intervalMs = FIRST_POLL_MS; isAlive(identity); intervalMs = Math.min(intervalMs * 2, POLL_MS)) {
+  for (let intervalMs = FIRST_POLL_MS; mayLive(identity); intervalMs = Math.min(intervalMs * 2, POLL_MS)) {
     await clock.sleep(intervalMs, signal);
   }
   return { kind: "unseen" };
@@ -63,7 +63,7 @@ async function lifelineEnd(identity: ProcessIdentity, path: string, clock: Clock
       socket.resume(); // What the process writes is nothing to us.
     });
     const backstop = async () => {
-      while (isAlive(identity)) {
+      while (mayLive(identity)) {
         await clock.sleep(BACKSTOP_MS, AbortSignal.any([over.signal, signal]));
       }
     };
@@ -74,5 +74,14 @@ async function lifelineEnd(identity: ProcessIdentity, path: string, clock: Clock
   }
   if (signal.aborted) {
     throw abortError(signal);
+  }
+}
+
+/** That it cannot be looked at, as when there are no descriptors left, says nothing: it is looked at again later. */
+function mayLive(identity: ProcessIdentity): boolean {
+  try {
+    return isAlive(identity);
+  } catch {
+    return true;
   }
 }

@@ -95,9 +95,10 @@ export class Containment implements AsyncDisposable {
     if (dir === undefined) {
       return undefined;
     }
+    const isThere = join(this.#mount, ownGroup() ?? "") === dir;
     this.#prepared = undefined;
     // Somebody else may have moved this process: an operator, or another containment.
-    if (join(this.#mount, ownGroup() ?? "") !== dir) {
+    if (!isThere) {
       this.#moveOn();
       return undefined;
     }

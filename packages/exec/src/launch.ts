@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { type ExitStatus, isErrno, NodeError } from "@nodemanager/core";
+import { type ExitStatus, fromErrno, isErrno, NodeError } from "@nodemanager/core";
 import { markUnplaced } from "./bystanders.ts";
 import { type Command, EXTRA_FD, GATE_FD, type Protocol, SHELL, STATUS_FD, shellCall } from "./command.ts";
 import type { Containment } from "./containment.ts";
@@ -47,9 +47,10 @@ export async function launchGated(command: Command, options: GatedOptions): Prom
   }
   using logs = openLogFiles(command.stdoutPath, command.stderrPath);
   using lifeline = openedLifeline(options.lifelinePath);
-  const birthplace = options.containment?.takePrepared();
+  let birthplace: string | undefined;
   let child: ChildProcess | undefined;
   try {
+    birthplace = options.containment?.takePrepared();
     child = spawn(SHELL, args, {
       cwd: command.cwd,
       env,
@@ -120,12 +121,13 @@ function openedLifeline(path: string | undefined): ({ readonly fd: number } & Di
   return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }
 
-function spawnError(command: Command, error: unknown): NodeError {
+/** Why a process could not be started, whatever went wrong. */
+export function spawnError(command: Command, error: unknown): NodeError {
   if (error instanceof NodeError) {
     return error;
   }
   if (isErrno(error, "EMFILE", "ENFILE")) {
-    return new NodeError("OUT_OF_DESCRIPTORS", `start ${command.file}: out of file descriptors`, { cause: error });
+    return fromErrno(error, `start ${command.file}`);
   }
   const code = isErrno(error) ? ` (${error.code})` : "";
   return new NodeError("SPAWN_FAILED", `the program ${command.file} cannot be started${code}`, { cause: error });

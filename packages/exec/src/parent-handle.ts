@@ -14,7 +14,7 @@ import { removeGroup } from "./cgroup.ts";
 import type { Command, Protocol } from "./command.ts";
 import type { Containment } from "./containment.ts";
 import { lastLines } from "./last-lines.ts";
-import { type GatedChild, launchGated } from "./launch.ts";
+import { type GatedChild, launchGated, spawnError } from "./launch.ts";
 import { readProcessStat } from "./process-identity.ts";
 import { StatusChannel } from "./status-channel.ts";
 import { terminate } from "./terminate.ts";
@@ -121,11 +121,9 @@ export class ParentHandle implements AsyncDisposable {
       await launched.exited;
       const group = launched.birthplace ?? options.containment?.group(launchId);
       if (group !== undefined) {
-        removeGroup(group);
+        removeIfPossible(group);
       }
-      throw error instanceof NodeError
-        ? error
-        : new NodeError("SPAWN_FAILED", `${command.file} cannot be put into its control group`, { cause: error });
+      throw spawnError(command, error);
     }
   }
 
@@ -216,6 +214,15 @@ export class ParentHandle implements AsyncDisposable {
     await terminate(this, { signal: "SIGKILL", graceMs: 0 });
     this.#starting.status?.abandon();
     this.#gate.destroy();
+  }
+}
+
+/** What cannot be removed is empty, and removed by the next sweep. */
+function removeIfPossible(group: string): void {
+  try {
+    removeGroup(group);
+  } catch {
+    // As when there are no descriptors left, for which the start has failed.
   }
 }
 

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { isErrno, NodeError } from "@nodemanager/core";
+import { fromErrno, isErrno, NodeError } from "@nodemanager/core";
 
 const HEAD_BYTES = 64;
 /** e_machine of what a node of each architecture runs, its own first. */
@@ -19,7 +19,7 @@ const MACHINES: Readonly<Partial<Record<NodeJS.Architecture, readonly number[]>>
  * Checks what can be known before a program is started, because the shell that starts it later can only say 126 or 127,
  * and would take what the kernel cannot run for a script of its own.
  *
- * @throws NodeError `SPAWN_FAILED`
+ * @throws NodeError `SPAWN_FAILED`, `OUT_OF_DESCRIPTORS`
  */
 export function checkProgram(file: string, cwd: string): void {
   requireAbsolute(file, "the program");
@@ -66,6 +66,9 @@ function readHead(file: string): Uint8Array | undefined {
   } catch (error) {
     if (isErrno(error, "EACCES")) {
       return undefined;
+    }
+    if (isErrno(error, "EMFILE", "ENFILE")) {
+      throw fromErrno(error, `start ${file}`);
     }
     throw new NodeError("SPAWN_FAILED", `the program ${file} cannot be opened`, { cause: error });
   }
