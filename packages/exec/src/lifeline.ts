@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { fromErrno, isErrno, NodeError } from "@nodemanager/core";
+import { markUnplaced } from "./bystanders.ts";
 
 const run = promisify(execFile);
 
@@ -9,7 +10,7 @@ const run = promisify(execFile);
  * Makes a FIFO of mode 0600, unless there is one. A child that holds its write end can be watched by somebody who is not
  * its parent: the reader sees end of file when the last holder is gone.
  *
- * @throws NodeError `STORE_CORRUPT` when something else is there, `INTERNAL` when it cannot be made
+ * @throws NodeError `STORE_CORRUPT` when something else is there, `INTERNAL` when it cannot be made, `OUT_OF_DESCRIPTORS`
  */
 export async function makeLifeline(path: string): Promise<void> {
   if (isLifeline(path)) {
@@ -17,10 +18,15 @@ export async function makeLifeline(path: string): Promise<void> {
   }
   try {
     // Node has no mkfifo(3). It is made once for an instance, not at each start.
-    await run("mkfifo", ["-m", "600", "--", path], { env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" } });
+    const making = run("mkfifo", ["-m", "600", "--", path], { env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" } });
+    // It is born in the group of whichever launch this process waits for, and does not belong to that one.
+    using _ = making.child.pid === undefined ? undefined : markUnplaced(making.child.pid);
+    await making;
   } catch (error) {
     if (!isLifeline(path)) {
-      throw new NodeError("INTERNAL", `mkfifo cannot make ${path}`, { cause: error });
+      throw isErrno(error)
+        ? fromErrno(error, `make the lifeline ${path}`)
+        : new NodeError("INTERNAL", `mkfifo cannot make ${path}`, { cause: error });
     }
   }
 }

@@ -1,6 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Containment, isAlive, ParentHandle, readProcessIdentity, type Target, terminate } from "@nodemanager/exec";
+import {
+  Containment,
+  isAlive,
+  makeLifeline,
+  ParentHandle,
+  readProcessIdentity,
+  type Target,
+  terminate,
+} from "@nodemanager/exec";
 import { reasonOf } from "@nodemanager/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { processesOf, python, started, type Workspace, workspace } from "./support.ts";
@@ -311,6 +319,18 @@ describe.skipIf(detected.kind !== "cgroup2")("a parent that waits in the group o
         expect(groupOf(child).filter((pid) => pid !== process.pid)).toEqual([child.identity.pid]);
         await child[Symbol.asyncDispose]();
       }
+    }
+  });
+
+  test("has helpers that are born there too, and spared", async () => {
+    await using work = await workspace();
+    await using containment = await Containment.detect({ name: `nm-test-helpers-${process.pid}` });
+    // A helper lives for a millisecond: without the mark one in eight is hit.
+    for (let round = 0; round < 30; round++) {
+      await containment.prepare();
+      const doomed = await ParentHandle.spawn(work.sh("exec sleep 600"), { protocol: "none", containment });
+      const ending = terminate(doomed, { signal: "SIGTERM", graceMs: 0 });
+      await Promise.all([ending, makeLifeline(join(work.dir, `lifeline-${round}`))]);
     }
   });
 

@@ -36,7 +36,8 @@ for (let free = 0; free <= 16; free++) {
   takeAll();
   giveBack(free);
   try {
-    const child = await ParentHandle.spawn(command, { protocol: "handshake", containment });
+    const lifelinePath = `${dir}/lifeline-${free}`;
+    const child = await ParentHandle.spawn(command, { protocol: "handshake", containment, lifelinePath });
     giveBack(Number.POSITIVE_INFINITY);
     await child[Symbol.asyncDispose]();
     outcomes.push("started");
