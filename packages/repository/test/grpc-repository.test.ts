@@ -93,6 +93,16 @@ describe("an answer that is not right", () => {
     expect(await reasonOf(made.repository.applications.match("app", { profiles: ["p"] }))).toBe(reason);
   });
 
+  test("an envelope of another version than was asked for is not taken in", async () => {
+    await using made = await hostile({
+      match: (right) => ({ ...right, envelope: right.envelope && { ...right.envelope, version: "9.9.9" } }),
+    });
+    const { applications } = made.repository;
+    expect((await applications.match("app", { profiles: ["p"] })).envelope.version).toBe("9.9.9");
+    const asked = applications.match("app", { profiles: ["p"], version: "1.0.0" });
+    expect(await reasonOf(asked)).toBe("INVALID_ENVELOPE");
+  });
+
   test("an envelope that is larger than any may be is not taken in", async () => {
     await using made = await hostile({
       match: (right) => ({

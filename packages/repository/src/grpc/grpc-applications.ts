@@ -36,7 +36,13 @@ export class GrpcApplications implements ApplicationRepository {
     if (!envelope || !profiles.includes(profile)) {
       throw new NodeError("INVALID_ENVELOPE", `${this.#address} answered without an envelope for ${application}`);
     }
-    return { envelope: checkSize(envelopeFromMessage(envelope, this.#address), this.#address), profile };
+    const decoded = checkSize(envelopeFromMessage(envelope, this.#address), this.#address);
+    if (version !== undefined && decoded.version !== version) {
+      throw new NodeError("INVALID_ENVELOPE", `${this.#address} answered with ${decoded.version} for ${version}`, {
+        metadata: { field: "version" },
+      });
+    }
+    return { envelope: decoded, profile };
   }
 
   async put(application: string, options: PutOptions): Promise<void> {
