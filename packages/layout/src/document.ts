@@ -103,7 +103,7 @@ export async function required<T>(file: string, read: Promise<T>): Promise<T> {
   }
 }
 
-/** The bytes of a new document. */
+/** The bytes of a new document. @throws NodeError `INVALID_ARGUMENT` when there are more than a document may have */
 export function encodeDocument(value: object): Uint8Array {
   return toBytes({ schemaVersion: SCHEMA_VERSION, ...value });
 }
@@ -111,6 +111,8 @@ export function encodeDocument(value: object): Uint8Array {
 /**
  * The bytes of a document that replaces one that was read: the fields of its schema become those of `value`, also by
  * going, and every field that the schema does not know stays.
+ *
+ * @throws NodeError `INVALID_ARGUMENT` as {@link encodeDocument}
  */
 export function rewriteDocument<S extends DocumentSchema>(read: ReadDocument<S>, schema: S, value: object): Uint8Array {
   const unknown = Object.entries(read.raw).filter(([key]) => !Object.hasOwn(schema.entries, key));
@@ -125,8 +127,13 @@ export function corrupt(file: string, field: string, why: string, cause?: unknow
   });
 }
 
+/** What would not be read back is not written. */
 function toBytes(value: object): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  if (bytes.length > DOCUMENT_MAX_BYTES) {
+    throw new NodeError("INVALID_ARGUMENT", `${bytes.length} bytes are too many for a document of at most 1 MiB`);
+  }
+  return bytes;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

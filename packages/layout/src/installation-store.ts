@@ -61,8 +61,9 @@ export class InstallationStore {
    * Makes an installation with its first version, out of sight, and lets it appear by one rename.
    *
    * @throws NodeError `BINARY_NOT_FOUND`, `SIZE_MISMATCH` when the blob is not there or not whole, `ALREADY_EXISTS` for a
-   *   given id, `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`, `STORE_CORRUPT` when the application's directory belongs
-   *   to another title. Nothing is visible then.
+   *   given id, `INVALID_ARGUMENT` when settings or envelope are longer than a document may be, `DISK_FULL`, `READ_ONLY`,
+   *   `ROOT_NOT_WRITABLE`, `STORE_CORRUPT` when the application's directory belongs to another title. Nothing is visible
+   *   then.
    */
   async install(o: InstallOptions): Promise<InstallationRecord> {
     const name: InstallationName = {

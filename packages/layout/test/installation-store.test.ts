@@ -52,6 +52,19 @@ describe("installing", () => {
     expect(paths(dir.path)).toEqual(before);
   });
 
+  test("with settings that could not be read back leaves nothing behind", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    await putBinary(root);
+    const before = paths(dir.path);
+    const o = { title: TITLE, envelope: envelope(), origin: "file:/r/a", binary: SHA256 };
+    const args = [..."0123456789"].map((digit) => digit.repeat(110_000));
+    expect(await reasonOf(root.installations.install({ ...o, args }))).toBe("INVALID_ARGUMENT");
+    expect(paths(dir.path)).toEqual(before);
+    const { name } = await root.installations.install({ ...o, args: args.slice(1) });
+    expect((await root.installations.read(name)).args).toHaveLength(9);
+  });
+
   test("W6: with a blob that is not whole leaves nothing behind", async () => {
     await using dir = await tempDir();
     await using root = await open(dir.path);
