@@ -34,7 +34,12 @@ export class Uninstallation {
       }
     }
     const document = encodeDocument({ at: this.#context.clock.now(), requestId: o.requestId });
-    await writeAtomic(this.#context, join(dir, "uninstall.json"), document);
+    const file = join(dir, "uninstall.json");
+    try {
+      await writeAtomic(this.#context, file, document);
+    } catch (error) {
+      throw isErrno(error, "EISDIR") ? corrupt(file, "", "is a directory") : error;
+    }
     try {
       // Somebody has removed `current`: what cannot be started any more can still be taken out of use. As with the rename,
       // one of several callers succeeds.

@@ -1,4 +1,4 @@
-import { unlink, writeFile } from "node:fs/promises";
+import { mkdir, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { collect, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
@@ -104,10 +104,19 @@ test.concurrent("a reset ends and removes also what cannot be read", async () =>
   expect(await node.names("**")).toEqual([]);
 });
 
-test.concurrent("what is so broken that it cannot be uninstalled goes with a reset, and its process before", async () => {
+test.concurrent("an installation without its current version can be uninstalled", async () => {
   await using node = await TestNode.open();
   const { installation, instance, pid } = await node.running({ mode: "steady" });
   await unlink(join(installationDir(await node.instance(instance)), "current"));
+  await collect(node.manager.uninstall(installation));
+  expect(isRunning(pid)).toBe(false);
+  expect(await node.names("**")).toEqual([]);
+});
+
+test.concurrent("what is so broken that it cannot be uninstalled goes with a reset, and its process before", async () => {
+  await using node = await TestNode.open();
+  const { installation, instance, pid } = await node.running({ mode: "steady" });
+  await mkdir(join(installationDir(await node.instance(instance)), "uninstall.json"));
   expect(await reasonOf(collect(node.manager.uninstall(installation)))).toBe("STORE_CORRUPT");
   expect(isRunning(pid)).toBe(true);
   expect(await endsOf(node.manager.reset())).toEqual({ [installation]: "outcome" });
