@@ -33,7 +33,8 @@ export function envelopeFromMessage(message: EnvelopeMessage, source: string): E
       args,
       env,
       binary: binary && { sha256: binary.sha256, sizeBytes: Number(binary.sizeBytes) },
-      ...(readiness?.kind && { readiness: readinessValue(readiness) }),
+      // One of a kind that this program does not know arrives without its kind, and must not pass for `none`.
+      ...(readiness && { readiness: readinessValue(readiness) }),
       stop: { ...(stop?.signal && { signal: stop.signal }), ...(graceMs !== undefined && { graceMs }) },
       publisher,
     },

@@ -1,6 +1,6 @@
 import { decodeEnvelope, type Envelope } from "@nodemanager/core";
 import { Envelope as EnvelopeMessage } from "@nodemanager/proto/v1";
-import { reasonOf } from "@nodemanager/testing";
+import { failureOf, reasonOf } from "@nodemanager/testing";
 import { durationMessage, durationMs, envelopeFromMessage, envelopeMessage } from "@nodemanager/transport";
 import { describe, expect, test } from "vitest";
 
@@ -30,6 +30,16 @@ describe("an envelope", () => {
   test("without its optional fields gets their defaults", () => {
     const message = EnvelopeMessage.create({ ...minimal, binary: { ...minimal.binary, sizeBytes: 2n ** 40n } });
     expect(envelopeFromMessage(message, "the wire")).toEqual(decodeEnvelope(minimal, "the test"));
+  });
+
+  test("with a readiness that only a newer program knows is refused", async () => {
+    const known = envelopeMessage(decodeEnvelope({ ...minimal, readiness: { kind: "fd" } }, "the test"));
+    const message = EnvelopeMessage.encode({ ...known, readiness: undefined }).finish();
+    // Field 6, readiness: field 15 of it, a message without fields.
+    const newer = EnvelopeMessage.decode(Buffer.concat([message, Buffer.from([0x32, 2, 0x7a, 0])]));
+    const failure = await failureOf(() => envelopeFromMessage(newer, "the wire"));
+    expect(failure.reason).toBe("INVALID_ENVELOPE");
+    expect(failure.metadata).toEqual({ field: "readiness.kind" });
   });
 
   test("is checked as one from a file is", async () => {
