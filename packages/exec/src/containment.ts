@@ -145,7 +145,7 @@ export class Containment implements AsyncDisposable {
     return swept;
   }
 
-  /** Moves this process back if it was moved, and removes the group of the given name if no launch is in it any more. */
+  /** Moves this process back if it was moved and can be, and removes the group of the given name if nothing is in it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.kind !== "cgroup2") {
       return;
@@ -155,7 +155,8 @@ export class Containment implements AsyncDisposable {
     this.#prepared = undefined;
     await this.#moving;
     if (moved) {
-      await enterGroup(this.#home, process.pid);
+      // Where it came from may take no process any more. It ends soon; the next run sweeps the group that it stays in.
+      await enterGroup(this.#home, process.pid).catch(() => {});
     }
     if (!isPopulated(this.#base)) {
       removeGroup(this.#base);
