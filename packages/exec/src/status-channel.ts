@@ -48,12 +48,6 @@ export class StatusChannel {
     this.#on({ kind: "abandon" });
   }
 
-  /** Lets the event loop end although the child has not reported. */
-  unref(): void {
-    this.#socket.unref();
-    this.#silence?.unref();
-  }
-
   #on(event: HandshakeEvent): void {
     const before = this.#state;
     this.#state = nextHandshake(before, event, this.#dialect);

@@ -155,13 +155,6 @@ export class InstallationStore {
   }
 
   /**
-   * Why there is no such installation, or no current version of it: the error for the caller.
-   */
-  async whyMissing(name: InstallationName): Promise<NodeError> {
-    return await this.#uninstallation.whyMissing(name);
-  }
-
-  /**
    * Removes an installation, uninstalled or not, with everything in it. No process of it is left, says the caller.
    *
    * @throws NodeError `INSTALLATION_NOT_FOUND`
