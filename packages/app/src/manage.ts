@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { ChildError, type ChildHandle, childHandle } from "@nodemanager/exec/child";
 import type { RunningServer } from "@nodemanager/transport/server";
 import { announce, serveAppCycle } from "./app-cycle-server.ts";
@@ -62,7 +63,11 @@ export async function manage(options: ManageOptions): Promise<Managed> {
   const stop = async (): Promise<never> => {
     const code = await task.run().then(
       () => 0,
-      () => FORCED_EXIT_CODE,
+      (error: unknown) => {
+        // Nobody may be watching: the log is where it is looked for afterwards.
+        process.stderr.write(`the orderly stop failed: ${inspect(error)}\n`);
+        return FORCED_EXIT_CODE;
+      },
     );
     await server?.close({ graceMs: CLOSE_GRACE_MS });
     process.exit(code);

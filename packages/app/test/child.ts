@@ -13,18 +13,28 @@ export class Child implements AsyncDisposable {
   readonly exited: Promise<readonly unknown[]>;
   /** What it writes to descriptor 4 until it closes it. */
   readonly status: Promise<string>;
+  /** All that it writes to stderr. */
+  readonly errors: Promise<string>;
   readonly lines: string[] = [];
   readonly #changed = new Set<() => void>();
 
   /** @param config - nothing for a process that no manager started, `gone` for a manager that ended meanwhile */
   constructor(behaviour: string, config: Readonly<Record<string, string>> | "gone" | undefined) {
     this.process = spawn(process.execPath, ["--conditions=@nodemanager/source", APPLICATION, behaviour], {
-      stdio: ["pipe", "pipe", "ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
       env: { PATH: process.env.PATH, ...(config && { NODED_EXEC_VERSION: "1" }) },
     });
     this.exited = once(this.process, "exit");
-    const [, stdout, , configPipe, statusPipe] = this.process.stdio;
-    if (!stdout || !configPipe || !("write" in configPipe) || !statusPipe || !("read" in statusPipe)) {
+    const [, stdout, stderr, configPipe, statusPipe] = this.process.stdio;
+    if (
+      !stdout ||
+      !stderr ||
+      !("read" in stderr) ||
+      !configPipe ||
+      !("write" in configPipe) ||
+      !statusPipe ||
+      !("read" in statusPipe)
+    ) {
       throw new Error("the pipes are missing");
     }
     createInterface({ input: this.process.stdout ?? process.stdin }).on("line", (line) => {
@@ -34,6 +44,7 @@ export class Child implements AsyncDisposable {
       }
     });
     this.status = text(statusPipe);
+    this.errors = text(stderr);
     if (config === "gone") {
       configPipe.end(frame("{}").subarray(0, 4));
     } else if (config) {

@@ -109,6 +109,7 @@ describe("a managed application", () => {
     await using app = await start("bad-stop");
     expect(await reasonOf(collect(appCycleClient.stop(app.address, never)))).toBe("CHILD_PROTOCOL_ERROR");
     expect(await app.child.exited).toEqual([1, null]);
+    expect(await app.child.errors).toContain("the disk is gone");
   });
 
   test("exits at once with status 1 when it is forced to, and never answers", async () => {
