@@ -290,6 +290,12 @@ describe("questions to the node", () => {
     ]);
   });
 
+  it("reset and shutdown that the node refuses end with the status of the reason", async () => {
+    suite.node.failure = new NodeError("PERMISSION_DENIED", "not you");
+    expect((await suite.nmctl(["reset", "--yes"])).status).toBe(6);
+    expect((await suite.nmctl(["shutdown"])).status).toBe(6);
+  });
+
   it("claim says that it is not there in this version", async () => {
     const { status, stderr } = await suite.nmctl(["claim", "device:1"]);
     expect(status).toBe(1);

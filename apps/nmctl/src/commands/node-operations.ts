@@ -36,5 +36,5 @@ function operateOnNode(
     yield* eventsOf("nm", () => call(client), signal);
   }
 
-  return report(events(), { ...invocation, verb, single: false });
+  return report(events(), { ...invocation, verb, single: false, operands: ["nm"] });
 }

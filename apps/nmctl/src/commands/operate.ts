@@ -44,7 +44,7 @@ export function updateTo(invocation: Invocation): Output {
     yield* eventsOf(name, () => applications.updateTo({ name, origin, restart, requestId }, { signal }), signal);
   }
 
-  return report(updates(), { ...invocation, verb: "update-to", single, empty: "nothing to update" });
+  return report(updates(), { ...invocation, verb: "update-to", single, empty: "nothing to update", operands: [name] });
 }
 
 async function* events(command: string, verb: Verb, invocation: Invocation): AsyncGenerator<ObjectEvent | Ended> {
