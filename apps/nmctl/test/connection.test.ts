@@ -57,6 +57,9 @@ describe("contexts", () => {
     expect((await suite.nmctl(["context", "rm", "shop"], { env })).status).toBe(0);
     expect((await suite.nmctl(["context", "list", "-o", "name"], { env })).stdout).toBe("lab\n");
     expect((await suite.nmctl(["context", "use", "shop"], { env })).status).toBe(2);
+    for (const unknown of ["shop", "constructor"]) {
+      expect((await suite.nmctl(["--context", unknown, "ls"], { env })).status).toBe(2);
+    }
     expect(suite.node.calls).toEqual([]);
   });
 

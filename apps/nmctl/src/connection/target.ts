@@ -81,7 +81,7 @@ export function parseTarget(text: string, tls: SomeTlsFiles): Target {
 
 async function savedTarget(name: string, args: Arguments, env: Io["env"]): Promise<Target> {
   const { contexts } = await readContexts(env);
-  const saved: Context | undefined = contexts[name];
+  const saved: Context | undefined = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
   if (!saved) {
     const known = Object.keys(contexts);
     throw usageError(
