@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { parseArgs } from "node:util";
 import { type ErrorMetadata, isErrno, NodeError } from "@nodemanager/core";
 import { flagOf, invalid, SETTINGS, type Setting, type Settings, variableOf } from "./settings.ts";
@@ -42,8 +42,10 @@ export function defaultPlaces(sources: Pick<Sources, "env" | "uid" | "home">): {
   if (sources.uid === 0) {
     return { root: "/var/lib/noded", socket: "/run/noded/noded.sock" };
   }
-  const state = sources.env.XDG_STATE_HOME ?? join(sources.home, ".local/state");
-  const runtime = sources.env.XDG_RUNTIME_DIR ?? `/run/user/${sources.uid}`;
+  const { XDG_STATE_HOME = "", XDG_RUNTIME_DIR = "" } = sources.env;
+  // The specification of these says that empty and relative paths count for nothing.
+  const state = isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(sources.home, ".local/state");
+  const runtime = isAbsolute(XDG_RUNTIME_DIR) ? XDG_RUNTIME_DIR : `/run/user/${sources.uid}`;
   return { root: join(state, "noded"), socket: join(runtime, "noded/noded.sock") };
 }
 

@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type LogLevel, NodeError } from "@nodemanager/core";
 import type { ShutdownPolicy } from "@nodemanager/manager";
 import { formatOrigin, parseOrigin } from "@nodemanager/repository";
@@ -39,11 +39,12 @@ const one =
   ([text = ""]: readonly string[]): unknown =>
     parse(text);
 
+// In one spelling: the control groups of a root are named after its path.
 const file = one((text) => {
-  if (!isAbsolute(text)) {
-    return resolve(text);
+  if (text === "") {
+    throw invalid("an empty path names nothing");
   }
-  return text;
+  return resolve(text);
 });
 
 const oneOf = (...choices: readonly string[]) =>

@@ -75,6 +75,14 @@ test("root's places are the system's, anybody else's are their own", () => {
     root: "/s/noded",
     socket: "/r/noded/noded.sock",
   });
+  const useless = { XDG_STATE_HOME: "", XDG_RUNTIME_DIR: "relative" };
+  expect(defaultPlaces({ ...NOBODY, env: useless })).toEqual(defaultPlaces(NOBODY));
+});
+
+test("a path is the same in all its spellings", () => {
+  for (const root of ["/srv/node", "/srv/node/", "/srv/x/../node", "/srv//node"]) {
+    expect(loadSettings({ ...NOBODY, args: ["--root", root] }).root).toBe("/srv/node");
+  }
 });
 
 describe("what is wrong", () => {
@@ -85,6 +93,7 @@ describe("what is wrong", () => {
     [["--nothing"]],
     [["word"]],
     [["--root"]],
+    [["--root", ""]],
     [["--root", "/a", "--root", "/b"]],
     [["--log-level", "loud"]],
     [["--listen", "x"]],
