@@ -5,7 +5,7 @@ import { Containment, closeInheritedDescriptors, isAlive, selfIdentity } from "@
 import { type FsOps, openRoot } from "@nodemanager/layout";
 import { NodeManager } from "@nodemanager/manager";
 import { openRepository } from "@nodemanager/repository";
-import { appCycleClient, callbackListener, serveNode } from "@nodemanager/rpc/server";
+import { appCycleClient, createCallbackListener, serveNode } from "@nodemanager/rpc/server";
 import { formatAddress } from "@nodemanager/transport";
 import type { RunningServer } from "@nodemanager/transport/server";
 import { nodeFacts, readProfiles } from "./node-facts.ts";
@@ -51,7 +51,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       version,
       node: nodeFacts(settings.profilesFile),
       containment,
-      callbacks: callbackListener,
+      callbacks: createCallbackListener({ logger }),
       appCycle: appCycleClient,
       openRepository: (address) => openRepository(address, { tls: repositoryTls(settings) }),
       shutdownPolicy: settings.shutdownPolicy,
