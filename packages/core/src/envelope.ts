@@ -139,6 +139,23 @@ export function decodeEnvelope(value: unknown, source: string): Envelope {
 }
 
 /**
+ * Checks what an installation adds to its envelope, by the rules for the envelope's own.
+ *
+ * @throws NodeError `INVALID_ARGUMENT` naming the field
+ */
+export function checkAdditions(additions: {
+  readonly args?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}): void {
+  const result = v.safeParse(v.object({ args: envelope.entries.args, env: envelope.entries.env }), additions);
+  if (!result.success) {
+    const issue = result.issues[0];
+    const field = v.getDotPath(issue) ?? "args";
+    throw new NodeError("INVALID_ARGUMENT", `${field}: ${issue.message}`, { metadata: { field } });
+  }
+}
+
+/**
  * Reads an envelope from the text of its JSON document.
  *
  * @throws NodeError `INVALID_ENVELOPE` and as {@link decodeEnvelope}

@@ -2,6 +2,7 @@ export { abortable, abortError, deadlineSignal, type OwnedSignal, throwIfAborted
 export { type Clock, systemClock } from "./clock.ts";
 export {
   type BinaryRef,
+  checkAdditions,
   decodeEnvelope,
   ENVELOPE_MAX_BYTES,
   type Envelope,

@@ -1,4 +1,5 @@
 import {
+  checkAdditions,
   type Envelope,
   formatName,
   fromErrno,
@@ -26,7 +27,8 @@ const PROGRESS_STEPS = 100;
  * Installations of one binary wait for each other at 2, so it is fetched once. A failure or cancel before 3 leaves
  * nothing; a crash at most a verified binary, which the next start-up removes.
  *
- * @throws NodeError `INVALID_ARGUMENT` when the request id was used for another origin, `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
+ * @throws NodeError `INVALID_ARGUMENT` when the request id was used for another origin, or for arguments or variables
+ *   that no process can have; `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
  *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `DIGEST_MISMATCH`,
  *   `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`, `DISK_FULL`
  */
@@ -38,6 +40,7 @@ export async function install(
 ): Promise<Outcome> {
   const { requestId } = options;
   const origin = parseOrigin(originText);
+  checkAdditions(options);
   const known = requestId === undefined ? undefined : await ctx.root.installations.findByRequest(requestId);
   if (known) {
     if (known.origin !== formatOrigin(origin)) {

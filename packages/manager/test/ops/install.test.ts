@@ -51,6 +51,28 @@ test.concurrent("two installations of an application share its binary, which is 
   expect(opened).toBe(1);
 });
 
+test.concurrent("arguments and variables that no process can have are refused, and nothing is fetched", async () => {
+  let opened = 0;
+  await using node = await TestNode.open({
+    openRepository: () => {
+      opened++;
+      return repositoryWith((chunks) => chunks);
+    },
+  });
+  const origin = await publication({ mode: "steady" });
+  for (const [additions, field] of [
+    [{ env: { "A B": "x" } }, "env.A B"],
+    [{ env: { "": "x" } }, "env."],
+    [{ env: { A: "x\0y" } }, "env.A"],
+    [{ env: { NODED_VERSION: "9" } }, "env.NODED_VERSION"],
+    [{ args: ["fine", "a\0b"] }, "args.1"],
+  ] as const) {
+    const failure = await failureOf(collect(node.manager.install(origin, additions)));
+    expect(failure).toMatchObject({ reason: "INVALID_ARGUMENT", metadata: { field } });
+  }
+  expect(opened).toBe(0);
+});
+
 test.concurrent("a cancelled installation leaves nothing on disk, wherever it is", async () => {
   const reached = Promise.withResolvers<void>();
   await using node = await TestNode.open({
