@@ -106,9 +106,9 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#started.values()) {
+    for (const [name, child] of this.#started) {
       child.kill("SIGTERM");
-      await once(child, "exit");
+      await this.endOf(name);
     }
     rmSync(this.dir, { recursive: true, force: true });
   }
