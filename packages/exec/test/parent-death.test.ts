@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Containment, makeLifeline, readProcessIdentity, terminate } from "@nodemanager/exec";
 import { afterAll, describe, expect, test, vi } from "vitest";
@@ -21,14 +21,28 @@ interface Parent {
   readonly ended: Promise<void>;
 }
 
-function parent(work: Workspace, launchId: string, protocol: string, step: string, containmentName = ""): Parent {
-  const args = ["--conditions=@nodemanager/source", PARENT, work.dir, launchId, protocol, step, containmentName];
+function parent(
+  work: Workspace,
+  launchId: string,
+  protocol: string,
+  step: string,
+  ...contained: readonly string[]
+): Parent {
+  const args = ["--conditions=@nodemanager/source", PARENT, work.dir, launchId, protocol, step, ...contained];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   child.stdout.on("data", (data) => {
     said += data;
   });
   return { process: child, said: () => said, ended: new Promise((resolve) => child.once("close", () => resolve())) };
+}
+
+/** The directory of a process's control group. */
+function groupOf(pid: number): string {
+  const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
+  const base = dirname(containment.group("any") ?? "");
+  expect(base.endsWith(dirname(path))).toBe(true);
+  return join(base, basename(path));
 }
 
 async function nothingLeft(launchId: string): Promise<void> {
@@ -67,6 +81,35 @@ describe("a parent that is killed", () => {
     await containment.sweep(new Set());
     expect(group === undefined || !existsSync(group)).toBe(true);
   });
+
+  test.skipIf(containment.kind !== "cgroup2")(
+    "while it waits in the group of the next launch leaves what the next one finds: the child in its group, or nothing",
+    async () => {
+      for (const step of ["before-spawn", "spawned", "turn-later", "released"]) {
+        await using work = await workspace();
+        await makeLifeline(join(work.dir, "lifeline"));
+        const launchId = `death-prepared-${step}`;
+        const dying = parent(work, launchId, "none", step, NAME, "prepares");
+        await dying.ended;
+        expect(dying.process.signalCode, step).toBe("SIGKILL");
+        if (step !== "released") {
+          await nothingLeft(launchId);
+          await containment.sweep(new Set());
+          continue;
+        }
+        await work.says("ran");
+        const [pid = 0] = processesOf(launchId);
+        const group = groupOf(pid);
+        expect(await containment.sweep(new Set([group]))).toEqual([]);
+        expect(processesOf(launchId)).toEqual([pid]);
+        expect(await containment.sweep(new Set())).toEqual([group]);
+        await nothingLeft(launchId);
+      }
+      expect(readdirSync(dirname(containment.group("any") ?? "")).filter((name) => name.startsWith("launch-"))).toEqual(
+        [],
+      );
+    },
+  );
 
   test("after it has opened the gate leaves the child running", async () => {
     await using work = await workspace();

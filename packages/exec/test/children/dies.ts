@@ -3,9 +3,12 @@
 import { writeSync } from "node:fs";
 import { Containment, ParentHandle, type Protocol } from "@nodemanager/exec";
 
-const [dir = "", launchId = "", protocolName = "none", step = "", containmentName] = process.argv.slice(2);
+const [dir = "", launchId = "", protocolName = "none", step = "", containmentName, prepares] = process.argv.slice(2);
 const protocol: Protocol = protocolName === "fd" || protocolName === "handshake" ? protocolName : "none";
 const containment = containmentName ? await Containment.detect({ name: containmentName }) : Containment.none();
+if (prepares) {
+  await containment.prepare();
+}
 
 /** Here the parent is killed, or waits to be. */
 function reached(name: string): void {
