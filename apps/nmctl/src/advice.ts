@@ -16,7 +16,7 @@ const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   CHILD_NOT_READY: "nmctl logs shows what it wrote; nmctl publish --ready-timeout gives it longer",
   CHILD_REPORTED_FAILURE: "nmctl logs shows what it wrote",
   REPOSITORY_UNAVAILABLE: "check that the repository is up and that the node, not only this machine, reaches it",
-  DISK_FULL: "make room on the node; nmctl tidy removes what is no longer needed",
+  DISK_FULL: "make room on the node",
   STORE_CORRUPT: "nmctl debug on the object says more",
   NODE_UNAVAILABLE: "check that noded runs there, and --node, --context, NMCTL_NODE and nmctl context list",
   UNAUTHENTICATED: "show a certificate that the node knows: --tls-cert, --tls-key and --tls-ca",

@@ -34,7 +34,7 @@ export const queryCommands: readonly CommandSpec[] = [
     words: ["watch"],
     group: "applications",
     summary: "show objects, then every change to one",
-    description: ["Goes on until it is interrupted. -o json prints one document a line."],
+    description: ["Goes on until it is interrupted or the manager ends. -o json prints one document a line."],
     operands: [glob],
     options: [],
     examples: [{ command: "nmctl watch apps/web/**", does: "everything of web" }],
@@ -44,7 +44,7 @@ export const queryCommands: readonly CommandSpec[] = [
     words: ["logs"],
     group: "applications",
     summary: "print what an instance wrote",
-    description: ["Both streams on standard output, as they were written, unless one is chosen."],
+    description: ["Both streams on standard output, what went to stdout first, unless one is chosen."],
     operands: [{ name: "INSTANCE", completes: { kind: "names" } }],
     options: [
       { name: "follow", short: "f", help: "Go on with what is written later, until the instance ends." },
@@ -70,6 +70,6 @@ export const queryCommands: readonly CommandSpec[] = [
     description: ["Text for people; nothing in it is stable."],
     operands: [{ name: "NAME", completes: { kind: "names" } }],
     options: [],
-    examples: [{ command: "nmctl debug nm", does: "the manager" }],
+    examples: [{ command: "nmctl debug $instance", does: "its records, process, command, environment and last output" }],
   },
 ];
