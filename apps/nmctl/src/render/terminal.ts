@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { isErrno, NodeError } from "@nodemanager/core";
+import { isErrno } from "@nodemanager/core";
 import type { Io, OutputStream } from "../io.ts";
 import { printable } from "./printable.ts";
 
@@ -10,14 +10,13 @@ import { printable } from "./printable.ts";
 export class Terminal {
   readonly #io: Io;
   readonly #unread = new AbortController();
-  #failure: NodeError | undefined;
   #live = 0;
 
   constructor(io: Io) {
     this.#io = io;
     io.stdout.on("error", (error) => {
       if (!isErrno(error, "EPIPE", "ERR_STREAM_DESTROYED")) {
-        this.#failure ??= outputLost(error);
+        throw error;
       }
       this.#unread.abort();
     });
@@ -28,11 +27,6 @@ export class Terminal {
   /** Aborts when nobody reads stdout any more. */
   get unread(): AbortSignal {
     return this.#unread.signal;
-  }
-
-  /** Why data could not be written, for another reason than that nobody reads it: a full disk, say. */
-  get failure(): NodeError | undefined {
-    return this.#failure;
   }
 
   /** Whether bars can be drawn. */
@@ -97,10 +91,4 @@ async function flushed(stream: OutputStream): Promise<void> {
     stream.once("error", () => resolve());
     stream.write("", () => resolve());
   });
-}
-
-function outputLost(error: unknown): NodeError {
-  return isErrno(error, "ENOSPC", "EDQUOT")
-    ? new NodeError("DISK_FULL", "the output cannot be written: no space left on the disk", { cause: error })
-    : new NodeError("IO_PLACEHOLDER", `the output cannot be written: ${isErrno(error) ? error.code : error}`, { cause: error });
 }
