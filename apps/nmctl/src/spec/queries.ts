@@ -70,6 +70,8 @@ export const queryCommands: readonly CommandSpec[] = [
     description: ["Text for people; nothing in it is stable."],
     operands: [{ name: "NAME", completes: { kind: "names" } }],
     options: [],
-    examples: [{ command: "nmctl debug $instance", does: "its records, process, command, environment and last output" }],
+    examples: [
+      { command: "nmctl debug $instance", does: "its records, process, command, environment and last output" },
+    ],
   },
 ];
