@@ -1,10 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { executable, freePort, install, plainScript, publish } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
 import { HostileRepository, Stranger } from "../src/hostile-repository.ts";
 import { treeOf } from "../src/tree.ts";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 // What the issue lists under "Bad input": each has its own reason and exit code, and changes nothing on disk.
 

@@ -2,13 +2,16 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TempDir, tempDir } from "@nodemanager/testing";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { install, plainScript } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
 import { LongRunning } from "../src/long-running.ts";
 import { NODED } from "../src/programs.ts";
 import type { Ran } from "../src/ran.ts";
 import { treeOf } from "../src/tree.ts";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 // Roots that a manager refuses: each with its own reason and exit code, and with nothing changed on disk.
 

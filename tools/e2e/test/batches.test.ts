@@ -6,6 +6,9 @@ import { Device, stateName } from "../src/device.ts";
 import { LongRunning } from "../src/long-running.ts";
 import { NMCTL } from "../src/programs.ts";
 
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
 let device: Device;
 
 beforeAll(async () => {
@@ -109,13 +112,13 @@ test("logs -f shows what is written, and ends with the instance", async () => {
   const installation = await install(device, talks, { title: "talks" });
   const instance = await device.ok("start", installation);
   const following = device.nmctlInBackground("logs", "-f", instance);
-  await vi.waitFor(() => expect(following.text.split("\n").sort()).toEqual(["", "first", "problem"]), 10_000);
+  await vi.waitFor(() => expect(following.text.split("\n").sort()).toEqual(["", "first", "problem"]), 20_000);
   const { object } = await device.object(instance);
   if (object?.$case !== "instance") {
     throw new Error("not an instance");
   }
   writeFileSync(join(object.value.rootDir, "go"), "");
-  await vi.waitFor(() => expect(following.text).toContain("second\n"), 10_000);
+  await vi.waitFor(() => expect(following.text).toContain("second\n"), 20_000);
   expect(await device.ok("logs", "-n", "1", "--stream", "stdout", instance)).toBe("second");
   await device.ok("suspend", instance);
   expect((await following.ended).code).toBe(0);
@@ -126,16 +129,16 @@ test("watch shows what is there, then every change, and a kill from outside is o
   const installation = await install(device, plainScript(device), { title: "watched" });
   const instance = await device.ok("start", installation);
   const watching = device.nmctlInBackground("-o", "json", "watch", "apps/watched/**");
-  await vi.waitFor(() => expect(watching.text).toContain('"OBJECT_STATE_RUNNING"'), 10_000);
+  await vi.waitFor(() => expect(watching.text).toContain('"OBJECT_STATE_RUNNING"'), 20_000);
   process.kill(await device.pidOf(instance), "SIGKILL");
-  await vi.waitFor(() => expect(watching.text).toContain('"OBJECT_STATE_SUSPENDED"'), 10_000);
+  await vi.waitFor(() => expect(watching.text).toContain('"OBJECT_STATE_SUSPENDED"'), 20_000);
   const { object } = await device.object(instance);
   expect(object).toMatchObject({ $case: "instance", value: { suspension: { by: "exit" } } });
   expect(object).toMatchObject({ value: { lastExit: { how: { $case: "signal", value: "SIGKILL" } } } });
   expect(device.processes()).toEqual([]);
   await device.ok("resume", instance);
   await device.ok("uninstall", installation);
-  await vi.waitFor(() => expect(watching.text).toMatch(/removed/i), 10_000);
+  await vi.waitFor(() => expect(watching.text).toMatch(/removed/i), 20_000);
   watching.end();
   expect((await watching.ended).code).toBe(130);
 });

@@ -95,7 +95,7 @@ test("a manager serves what is whole, whatever became of the rest", { timeout: 1
 
   const began = performance.now();
   await device.startNoded();
-  expect(performance.now() - began).toBeLessThan(5000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   await device.noded.says("stderr", '"recovered"');
   expect(await device.stateOf(whole)).toBe("RUNNING");
   const objects = await device.status();

@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { CertificateAuthority } from "@nodemanager/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { freePort, plainScript, publish } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
 import { LongRunning } from "../src/long-running.ts";
 import { BUF, NMCTL } from "../src/programs.ts";
 import { run } from "../src/ran.ts";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 // On a network address: mutual TLS 1.3, or nothing.
 

@@ -2,13 +2,16 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { executable, install, plainScript, publish } from "../src/applications.ts";
 import { census } from "../src/census.ts";
 import { Device } from "../src/device.ts";
 import { LongRunning } from "../src/long-running.ts";
 import { NMCTL, NODED } from "../src/programs.ts";
 import { run } from "../src/ran.ts";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 // noded itself: its arguments, settings, exit statuses and descriptors.
 
@@ -176,7 +179,7 @@ describe("the ready descriptor", () => {
       cwd: device.dir,
       stdio: "ignore",
     });
-    await expect.poll(() => existsSync(join(device.dir, "s")), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(device.dir, "s")), { timeout: 20_000 }).toBe(true);
     const installation = await install(device, plainScript(device));
     const instance = await device.ok("start", installation);
     const pid = await device.pidOf(instance);

@@ -4,7 +4,10 @@ import { readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { tempDir } from "@nodemanager/testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const clone = join(import.meta.dirname, "../../..");
 

@@ -1,9 +1,12 @@
 import { existsSync } from "node:fs";
 import { createConnection } from "node:net";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { freePort, publish } from "../src/applications.ts";
 import { Device } from "../src/device.ts";
 import { REDIS } from "../src/programs.ts";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 // Debian's, unmodified; `apt-get install redis-server` brings it.
 describe.skipIf(!existsSync(REDIS))("redis-server", () => {
@@ -29,7 +32,7 @@ describe.skipIf(!existsSync(REDIS))("redis-server", () => {
 
     // Its own end, by its own command, is noticed.
     await redis(port, "SHUTDOWN").catch(() => {});
-    await expect.poll(() => device.stateOf(instance), { timeout: 10_000 }).toBe("SUSPENDED");
+    await expect.poll(() => device.stateOf(instance), { timeout: 20_000 }).toBe("SUSPENDED");
     expect((await device.object(instance)).object).toMatchObject({
       value: { lastExit: { how: { $case: "code", value: 0 } } },
     });

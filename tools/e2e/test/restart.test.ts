@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { install, orderly, plainScript } from "../src/applications.ts";
 import { Device, type DeviceOptions, stateName } from "../src/device.ts";
 import { leftoversIn } from "../src/tree.ts";
+
+// Programs are started by the dozen, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** A device with an application of three instances: one runs, one is suspended, one died by itself. */
 async function withInstances(options: DeviceOptions): Promise<{ device: Device; names: [string, string, string] }> {
@@ -19,7 +22,7 @@ async function withInstances(options: DeviceOptions): Promise<{ device: Device; 
   ];
   await device.ok("suspend", names[1]);
   process.kill(await device.pidOf(names[2]), "SIGKILL");
-  await expect.poll(() => device.stateOf(names[2]), { timeout: 10_000 }).toBe("SUSPENDED");
+  await expect.poll(() => device.stateOf(names[2]), { timeout: 20_000 }).toBe("SUSPENDED");
   return { device, names };
 }
 
@@ -87,7 +90,7 @@ describe("with the shutdown policy leave", () => {
     await device.startNoded();
     // All of it: what a descendant still holds open is looked at in longer intervals.
     process.kill(-(await device.pidOf(names[0])), "SIGKILL");
-    await expect.poll(() => device.stateOf(names[0]), { timeout: 10_000 }).toBe("SUSPENDED");
+    await expect.poll(() => device.stateOf(names[0]), { timeout: 20_000 }).toBe("SUSPENDED");
     await device.ok("uninstall", "apps");
     await device.noded.end();
     expect(device.leftRunning()).toEqual([]);
@@ -140,7 +143,7 @@ test("a call that comes while the manager shuts down is refused, and what was as
   const installation = await install(device, orderly(device), { title: "orderly" });
   const instance = await device.ok("start", installation);
   const stopping = device.nmctl("stop", instance);
-  await expect.poll(() => device.stateOf(instance), { timeout: 10_000 }).toBe("STOPPING");
+  await expect.poll(() => device.stateOf(instance), { timeout: 20_000 }).toBe("STOPPING");
   device.noded.signal("SIGTERM");
   await device.noded.says("stderr", "shutting down");
   expect((await device.nmctl("start", installation)).reason).toMatch(/^(SHUTTING_DOWN|NODE_UNAVAILABLE)$/);
