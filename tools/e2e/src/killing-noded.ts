@@ -23,10 +23,13 @@ process.on("SIGTERM", () => shutdown.abort());
 if (process.env.NM_KILL !== undefined) {
   kill.arm(parse(process.env.NM_KILL));
 }
-createInterface({ input: process.stdin }).on("line", (line) => {
-  kill.arm(parse(line.replace(/^arm /, "")));
-  process.stdout.write(`${line}\n`);
-});
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    kill.arm(parse(line.replace(/^arm /, "")));
+    process.stdout.write(`${line}\n`);
+  })
+  // Whoever wanted it killed is gone.
+  .on("close", () => process.exit(1));
 await runDaemon({
   settings,
   logger: stderrLogger(settings.logLevel),
