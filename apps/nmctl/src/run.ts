@@ -29,6 +29,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const { manual } = await import("./help/manual.ts");
     await terminal.data(manual(spec, args.operands));
     await terminal.flush();
+    if (terminal.failure) {
+      return await complain("help", terminal.failure, terminal);
+    }
     return argv.length === 0 ? EXIT_CODES.usage : EXIT_CODES.done;
   }
   return await runCommand(spec, args, terminal, io);
@@ -46,20 +49,27 @@ async function runCommand(spec: CommandSpec, args: CommandLine["args"], terminal
     const output = await start({ command, args, session, terminal, io, signal, errorsAreData });
     await render(output, format, terminal);
     await terminal.flush();
+    if (terminal.failure) {
+      throw terminal.failure;
+    }
     return output.exitCode?.() ?? EXIT_CODES.done;
   } catch (thrown) {
-    if (terminal.unread.aborted && signal.aborted) {
+    if (!terminal.failure && terminal.unread.aborted && signal.aborted) {
       // As a pipeline wants it: who reads no further has what it wanted.
       return EXIT_CODES.done;
     }
-    const error = signal.aborted && signal.reason instanceof NodeError ? signal.reason : thrown;
+    const error = terminal.failure ?? (signal.aborted && signal.reason instanceof NodeError ? signal.reason : thrown);
     if (isUsage(error)) {
       return await usage(error, spec, terminal);
     }
-    terminal.say(complaint([command, ...args.operands].join(" "), error));
-    await terminal.flush();
-    return exitCodeOf(error);
+    return await complain([command, ...args.operands].join(" "), error, terminal);
   }
+}
+
+async function complain(what: string, error: unknown, terminal: Terminal): Promise<number> {
+  terminal.say(complaint(what, error));
+  await terminal.flush();
+  return exitCodeOf(error);
 }
 
 /** Aborts when the command is to end before it has: interrupted, out of time, or nobody reads what it finds out. */

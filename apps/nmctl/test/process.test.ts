@@ -1,6 +1,6 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, copyFile, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -30,6 +30,23 @@ describe("the process", () => {
     child.kill("SIGINT");
     expect(await status(child)).toBe(130);
     await cancelled;
+  });
+
+  it("says that its output could not be written", async () => {
+    await using full = await open("/dev/full", "w");
+    for (const args of [["ls"], ["help", "install"]]) {
+      const child = spawn(process.execPath, [...SOURCE, ...args], {
+        env: { ...process.env, NMCTL_NODE: `unix:${suite.node.socketPath}` },
+        stdio: ["ignore", full.fd, "pipe"],
+      });
+      if (!child.stderr) {
+        throw new Error("there is no pipe to complain on");
+      }
+      const [stderr, code] = await Promise.all([text(child.stderr), status(child)]);
+      expect(stderr).toMatch(/why: writing the output: .*\(DISK_FULL\)/);
+      expect(stderr).not.toContain("    at ");
+      expect(code).toBe(1);
+    }
   });
 
   it("ends at once at the second", async () => {

@@ -63,6 +63,12 @@ describe("ls", () => {
     expect(await suite.nmctl(["ls", "-o", "name"])).toEqual({ status: 0, stdout: "", stderr: "" });
   });
 
+  it("of a glob that matches nothing does not say that nothing is installed", async () => {
+    const stderr = 'nothing matches "apps/none*"\n';
+    expect(await suite.nmctl(["ls", "apps/none*"])).toEqual({ status: 0, stdout: "", stderr });
+    expect(await suite.nmctl(["status", "apps/none*"])).toEqual({ status: 0, stdout: "", stderr });
+  });
+
   it.each([
     ["apps/none", "APPLICATION_NOT_FOUND"],
     [`apps/web/${"z".repeat(26)}`, "INSTALLATION_NOT_FOUND"],

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { isErrno } from "@nodemanager/core";
+import { fromErrno, isErrno, type NodeError } from "@nodemanager/core";
 import type { Io, OutputStream } from "../io.ts";
 import { printable } from "./printable.ts";
 
@@ -10,13 +10,14 @@ import { printable } from "./printable.ts";
 export class Terminal {
   readonly #io: Io;
   readonly #unread = new AbortController();
+  #failure: NodeError | undefined;
   #live = 0;
 
   constructor(io: Io) {
     this.#io = io;
     io.stdout.on("error", (error) => {
       if (!isErrno(error, "EPIPE", "ERR_STREAM_DESTROYED")) {
-        throw error;
+        this.#failure ??= fromErrno(error, "writing the output");
       }
       this.#unread.abort();
     });
@@ -27,6 +28,11 @@ export class Terminal {
   /** Aborts when nobody reads stdout any more. */
   get unread(): AbortSignal {
     return this.#unread.signal;
+  }
+
+  /** Why data could not be written, for another reason than that nobody reads it: a full disk, say. */
+  get failure(): NodeError | undefined {
+    return this.#failure;
   }
 
   /** Whether bars can be drawn. */
