@@ -106,10 +106,15 @@ if (left.length > 0) {
   process.exitCode = 1;
 }
 
-/** The sample application as one executable file. */
+/**
+ * The sample application as one executable file. It is a shell script and JavaScript at once, because what follows `#!`
+ * takes neither a long path nor one with a space, and Node is wherever this clone is.
+ */
 async function sampleApplication(interpreter: string): Promise<string> {
   const file = join(stage.dir, "orderly");
   await mkdir(stage.dir, { recursive: true });
-  await writeFile(file, `#!${interpreter}\n${readFileSync(join(here, "dist/orderly.js"), "utf8")}`, { mode: 0o755 });
+  const quoted = `'${interpreter.replaceAll("'", "'\\''")}'`;
+  const program = readFileSync(join(here, "dist/orderly.js"), "utf8");
+  await writeFile(file, `#!/bin/sh\n":" //; exec ${quoted} "$0" "$@"\n${program}`, { mode: 0o755 });
   return file;
 }

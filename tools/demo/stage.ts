@@ -84,7 +84,8 @@ export class Stage implements AsyncDisposable {
     const pid = JSON.stringify(document).match(/"pid":(\d+)/)?.[1];
     const watching = spawn(this.#program("nmctl"), ["-o", "json", "watch", instance], {
       env: this.#env,
-      stdio: ["ignore", "pipe", "inherit"],
+      // Ending it is what it would complain of.
+      stdio: ["ignore", "pipe", "ignore"],
     });
     process.stdout.write(`\n$ kill -9 ${pid}\n`);
     process.kill(Number(pid), "SIGKILL");
