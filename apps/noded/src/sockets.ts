@@ -17,7 +17,11 @@ export async function prepareSocketDirs(listen: readonly Address[], uid: number)
     try {
       await mkdir(dir, { recursive: true, mode: 0o700 });
     } catch (error) {
-      throw new NodeError("INVALID_CONFIG", `the directory ${dir} of the socket cannot be made`, { cause: error });
+      throw new NodeError(
+        "INVALID_CONFIG",
+        `the directory ${dir} of the socket cannot be made; make it, or name another with --listen`,
+        { cause: error },
+      );
     }
     const { mode, uid: owner } = await lstat(dir);
     const isSticky = (mode & 0o1000) !== 0;
