@@ -29,6 +29,9 @@ export const STOPPED = "stopped";
 export const VERSION = "version";
 export const INSTANCE_DOCUMENT = "instance.json";
 
+/** The names of a claim; one that was taken over counts before one that was just made. */
+const CLAIMS = [STOPPING, SUSPENDING, INFO] as const;
+
 /** How often a read starts over because a claim moved meanwhile. */
 const READS = 100;
 
@@ -83,7 +86,22 @@ export class InstanceReader {
       if (error instanceof NodeError && error.reason === "INSTANCE_NOT_FOUND") {
         return undefined;
       }
-      return brokenRecord(formatName(name), instanceDir(this.#root, name), error);
+      const dir = instanceDir(this.#root, name);
+      return { ...brokenRecord(formatName(name), dir, error), launch: await this.#launchOfBroken(dir) };
+    }
+  }
+
+  /** What its claim says, whatever else of it cannot be read. */
+  async #launchOfBroken(dir: string): Promise<Launch | undefined> {
+    try {
+      const names = await this.names(dir);
+      const file = names && CLAIMS.find((candidate) => names.has(candidate));
+      return file && (await this.#launch(join(dir, file)));
+    } catch (error) {
+      if (error instanceof NodeError || isErrno(error)) {
+        return undefined;
+      }
+      throw error;
     }
   }
 
@@ -101,8 +119,7 @@ export class InstanceReader {
 
   /** The claim in a directory with these names. One that was taken over counts before one that was just made. */
   async claim(dir: string, names: ReadonlySet<string>): Promise<Claim | undefined> {
-    const files = [STOPPING, SUSPENDING, INFO] as const;
-    const file = files.find((candidate) => names.has(candidate));
+    const file = CLAIMS.find((candidate) => names.has(candidate));
     if (file === undefined) {
       return undefined;
     }

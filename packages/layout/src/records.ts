@@ -94,4 +94,6 @@ export interface BrokenRecord {
   /** What cannot be read. */
   readonly file: string;
   readonly error: NodeError;
+  /** Of an instance: the process that may run for it all the same. */
+  readonly launch?: Launch | undefined;
 }

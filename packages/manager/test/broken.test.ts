@@ -123,3 +123,17 @@ test.concurrent("what is so broken that it cannot be uninstalled goes with a res
   expect(isRunning(pid)).toBe(false);
   expect(await node.names("**")).toEqual([]);
 });
+
+for (const uncontained of [false, true]) {
+  test.concurrent(`an instance that cannot be read keeps its process over a crash, and an uninstall ends it${uncontained ? " without control groups, too" : ""}`, async () => {
+    await using node = await TestNode.open({ policy: "leave", uncontained });
+    const { broken } = await withBroken(node, document);
+    await node.crash();
+    await node.reopen();
+    expect(await node.status(broken.instance)).toMatchObject({ kind: "broken" });
+    expect(isRunning(broken.pid)).toBe(true);
+    expect((await node.manager.managerStatus()).recovery.join()).toContain(`process ${broken.pid} goes on`);
+    await collect(node.manager.uninstall(broken.installation));
+    expect(isRunning(broken.pid)).toBe(false);
+  });
+}

@@ -7,7 +7,7 @@ import { installations } from "../found.ts";
 import { uninstall } from "../ops/uninstall.ts";
 import { carryOut } from "./carry-out.ts";
 import { planInstance, type RecoveryAction } from "./plan.ts";
-import { takeOver } from "./take-over.ts";
+import { keepBroken, takeOver } from "./take-over.ts";
 
 /** How many objects are recovered at a time. */
 const PARALLEL = 8;
@@ -51,6 +51,12 @@ export async function recover(ctx: Context, interrupt: AbortSignal): Promise<Rec
     for await (const instance of name ? ctx.root.instances.list(name) : []) {
       if (instance.kind === "broken") {
         report.push(`${instance.name} is broken: ${instance.error.message}`);
+        if (instance.launch && isAlive(instance.launch.process)) {
+          // What it is to become cannot be known; ended it is with its installation, and not by the sweep.
+          launches.push(instance.launch);
+          keepBroken(ctx, instance, instance.launch);
+          report.push(`${instance.name}: its process ${instance.launch.process.pid} goes on`);
+        }
         continue;
       }
       if ("launch" in instance && instance.launch) {
