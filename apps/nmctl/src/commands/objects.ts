@@ -20,7 +20,7 @@ export function ls({ args, session, signal }: Invocation): Output {
     }
   }
 
-  return { shape: "list", columns: LIST_COLUMNS, items: found(items(), operand), empty: "nothing is installed" };
+  return { shape: "list", columns: LIST_COLUMNS, items: found(items(), operand), empty: emptyOf(operand) };
 }
 
 /** `status`. */
@@ -41,7 +41,12 @@ export async function status({ args, session, signal, io }: Invocation): Promise
     }
   }
 
-  return { shape: "list", columns: STATUS_COLUMNS, items: found(items(), operand), empty: "nothing is installed" };
+  return { shape: "list", columns: STATUS_COLUMNS, items: found(items(), operand), empty: emptyOf(operand) };
+}
+
+/** What people read when there is nothing: on the node, or of what they asked for. */
+function emptyOf(operand: string): string {
+  return isGlob(operand) && operand !== "**" ? `nothing matches "${operand}"` : "nothing is installed";
 }
 
 /**
