@@ -65,6 +65,12 @@ function toNodeError(error: unknown, details: Uint8Array | undefined, peer: Peer
     return errorFromStatus(status, { unavailable: peer.unavailable, cause: error });
   }
   const problem = certificateProblem(error.details, peer);
+  if (/\bconnect (?:EACCES|EPERM)\b/.test(error.details)) {
+    return new NodeError("PERMISSION_DENIED", `${peer.where} may not be used by this account`, {
+      metadata: { address: peer.where },
+      cause: error,
+    });
+  }
   return problem
     ? new NodeError("UNAUTHENTICATED", `${peer.where}: ${problem}`, { metadata: { address: peer.where }, cause: error })
     : new NodeError(peer.unavailable, `${peer.where} cannot be reached: ${shortly(error.details, peer)}`, {
