@@ -50,14 +50,10 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
   o.report({ phase: "starting", done: 0, goal: 0, unit: "" });
   const record = await settledRecord(ctx, name, o.signal);
   requireLegal(record, "launch");
-  const { title, installation: id } = name;
-  const [version, installation] = await Promise.all([
-    ctx.root.instances.version(record),
-    ctx.root.installations.read({ kind: "installation", title, installation: id }),
-  ]);
-  const { envelope } = version;
-  throwIfAborted(o.signal);
-  const handle = await spawn(ctx, record, version, installation);
+  const { handle, envelope } = await prepare(ctx, record, o.signal).catch(async (error: unknown) => {
+    await rememberRefusal(ctx, record, error, o.signal);
+    throw error;
+  });
   const attempt = handle.launchId;
   try {
     throwIfAborted(o.signal);
@@ -93,6 +89,43 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
   }
   ctx.supervisor.watch(key, attempt);
   ctx.hub.publish(key);
+}
+
+/** Reads what is to be run, and starts it gated. */
+async function prepare(
+  ctx: Context,
+  record: InstanceRecord,
+  signal: AbortSignal,
+): Promise<{ handle: ParentHandle; envelope: Envelope }> {
+  const { title, installation: id } = record.name;
+  const [version, installation] = await Promise.all([
+    ctx.root.instances.version(record),
+    ctx.root.installations.read({ kind: "installation", title, installation: id }),
+  ]);
+  throwIfAborted(signal);
+  return { handle: await spawn(ctx, record, version, installation), envelope: version.envelope };
+}
+
+/** Without a process there was nothing to claim; why it does not run is to be seen all the same. */
+async function rememberRefusal(
+  ctx: Context,
+  record: InstanceRecord,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted || hasReason(error, "INSTALLATION_UNINSTALLED", "INSTANCE_NOT_FOUND")) {
+    return;
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  try {
+    await ctx.root.instances.setSuspension(record.name, { by: "manager", why, at: ctx.clock.now() });
+    ctx.hub.publish(formatName(record.name));
+  } catch (failure) {
+    ctx.logger.warn("why an instance does not start could not be recorded", {
+      instance: formatName(record.name),
+      error: failure,
+    });
+  }
 }
 
 async function spawn(

@@ -163,7 +163,11 @@ test.concurrent("an instance whose workspace is gone does not start, and stays s
   const before = await node.instance(instance);
   await rm(before.rootDir, { recursive: true });
   expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("SPAWN_FAILED");
-  expect(await node.instance(instance)).toEqual(before);
+  expect(await node.instance(instance)).toMatchObject({
+    state: "suspended",
+    suspension: { by: "manager", why: expect.stringContaining(before.rootDir) },
+    lastExit: before.lastExit,
+  });
 });
 
 async function suspendedGated(node: TestNode): Promise<{ instance: string }> {
