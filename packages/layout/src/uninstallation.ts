@@ -26,6 +26,16 @@ export class Uninstallation {
     const { fs } = this.#context;
     const dir = installationDir(this.#root, name);
     using _ = await this.#turns.acquire(dir);
+    try {
+      // A link in its place would lead what is written below it to anywhere.
+      await fs.readdir(dir);
+    } catch (error) {
+      throw isErrno(error, "ENOTDIR")
+        ? corrupt(dir, "", "is not a directory", error)
+        : isErrno(error, "ENOENT")
+          ? await this.whyMissing(name)
+          : error;
+    }
     const isDamaged = !(await exists(this.#context, join(dir, CURRENT)));
     if (isDamaged) {
       const why = await this.whyMissing(name);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstallationName, InstanceName } from "@nodemanager/core";
 import type { BrokenRecord, Root } from "@nodemanager/layout";
@@ -164,6 +164,19 @@ describe("what is planted in the tree breaks one object and hangs nothing", () =
       expect(failure.metadata.file).toBe(join(place, link));
     }
     expect(await listBroken(root)).toHaveLength(1);
+  });
+
+  test("a link in the place of an installation is not uninstalled where it leads", async () => {
+    await using dir = await tempDir();
+    await using elsewhere = await tempDir();
+    await using root = await open(dir.path);
+    const { installation } = await makeTree(root);
+    const { dir: place } = await root.installations.read(installation);
+    rmSync(place, { recursive: true });
+    symlinkSync(elsewhere.path, place);
+    const failure = await failureOf(root.installations.claimUninstall(installation));
+    expect(failure).toMatchObject({ reason: "STORE_CORRUPT", metadata: { file: place } });
+    expect(readdirSync(elsewhere.path)).toEqual([]);
   });
 
   test("what is no directory in the place of an object is that object, broken; strange names are nobody's", async () => {
