@@ -43,6 +43,29 @@ export class BlobStore {
   }
 
   /**
+   * Whether a blob is there with just the bytes that it is named by. An application that runs as the manager's own user
+   * can change a file that it has a link to.
+   *
+   * @throws NodeError `INVALID_ARGUMENT` if that is no digest
+   */
+  async isIntact(ref: BinaryRef): Promise<boolean> {
+    if ((await this.size(ref.sha256)) !== ref.sizeBytes) {
+      return false;
+    }
+    const file = this.path(ref.sha256);
+    return await this.#context.attempt("checking a binary", async () => {
+      try {
+        return (await this.#context.fs.sha256(file)) === ref.sha256;
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) {
+          return false;
+        }
+        throw error;
+      }
+    });
+  }
+
+  /**
    * Begins to write a blob, out of sight.
    *
    * @throws NodeError `INVALID_ARGUMENT`, `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`

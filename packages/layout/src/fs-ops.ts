@@ -40,6 +40,8 @@ export interface FsOps {
    * anything else; `EFBIG` when it has more than `maxBytes`, which are not read.
    */
   readFile(path: string, maxBytes: number): Promise<Uint8Array>;
+  /** The SHA-256 of a regular file's bytes in lower-case hexadecimal; refuses what is none as {@link readFile} does. */
+  sha256(path: string): Promise<string>;
   readlink(path: string): Promise<string>;
   realpath(path: string): Promise<string>;
   /** Makes a file that must not exist; never through a symbolic link. */

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { isErrno } from "@nodemanager/core";
 import fsExtra from "fs-extra";
@@ -9,6 +11,7 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY
 const fsync = promisify(fs.fsync);
 const writeAsync = promisify(fs.write);
 
+const HASH_BYTES = 256 * 1024;
 /** Larger writes go to the thread pool. */
 const SMALL_BYTES = 16 * 1024;
 
@@ -40,6 +43,16 @@ export const nodeFs: FsOps = {
     } finally {
       fs.closeSync(fd);
     }
+  },
+  async sha256(path) {
+    const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!fs.fstatSync(fd).isFile()) {
+      fs.closeSync(fd);
+      throw errno("EFTYPE", `not a regular file: ${path}`);
+    }
+    const hash = createHash("sha256");
+    await pipeline(fs.createReadStream(path, { fd, highWaterMark: HASH_BYTES }), hash);
+    return hash.digest("hex");
   },
   async readlink(path) {
     return fs.readlinkSync(path);

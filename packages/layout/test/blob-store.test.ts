@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Root } from "@nodemanager/layout";
 import { reasonOf, tempDir } from "@nodemanager/testing";
@@ -22,6 +22,20 @@ describe("the store of binaries", () => {
     await writer.commit();
     expect(await root.blobs.size(SHA256)).toBe(BINARY.length);
     expect(readFileSync(root.blobs.path(SHA256))).toEqual(Buffer.from(BINARY));
+  });
+
+  test("knows whether a binary has still the bytes that it is named by", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    expect(await root.blobs.isIntact(REF)).toBe(false);
+    await putBinary(root);
+    expect(await root.blobs.isIntact(REF)).toBe(true);
+    chmodSync(root.blobs.path(SHA256), 0o700);
+    writeFileSync(
+      root.blobs.path(SHA256),
+      BINARY.map((byte) => byte ^ 1),
+    );
+    expect(await root.blobs.isIntact(REF)).toBe(false);
   });
 
   test("W2: a binary can be read and executed by its owner and written by nobody, whatever the umask", async () => {

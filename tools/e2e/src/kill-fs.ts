@@ -55,6 +55,7 @@ export function withKillSwitch(fs: FsOps, kill: KillSwitch): FsOps {
     stat: (path) => read(`stat ${basename(path)}`, () => fs.stat(path)),
     readdir: (dir) => read(`readdir ${basename(dir)}`, () => fs.readdir(dir)),
     readFile: (path, maxBytes) => read(`readFile ${basename(path)}`, () => fs.readFile(path, maxBytes)),
+    sha256: (path) => read(`sha256 ${basename(path)}`, () => fs.sha256(path)),
     readlink: (path) => read(`readlink ${basename(path)}`, () => fs.readlink(path)),
     realpath: (path) => read(`realpath ${basename(path)}`, () => fs.realpath(path)),
     createFile: (path, mode) =>

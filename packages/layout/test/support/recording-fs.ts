@@ -39,6 +39,9 @@ export class RecordingFs implements FsOps {
   async readFile(path: string, maxBytes: number): Promise<Uint8Array> {
     return await this.#read("readFile", path, () => nodeFs.readFile(path, maxBytes));
   }
+  async sha256(path: string): Promise<string> {
+    return await this.#read("sha256", path, () => nodeFs.sha256(path));
+  }
   async readlink(path: string): Promise<string> {
     return await this.#read("readlink", path, () => nodeFs.readlink(path));
   }

@@ -104,7 +104,7 @@ async function fetchUnlessHere(
   o: TaskContext,
 ): Promise<boolean> {
   const { binary } = envelope;
-  if ((await ctx.root.blobs.size(binary.sha256)) === binary.sizeBytes) {
+  if (await ctx.root.blobs.isIntact(binary)) {
     return false;
   }
   if (binary.sizeBytes > ctx.maxBinaryBytes) {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { NodeError } from "@nodemanager/core";
 import type { OperationEvent } from "@nodemanager/manager";
 import { openRepository, type Repository } from "@nodemanager/repository";
@@ -49,6 +49,19 @@ test.concurrent("two installations of an application share its binary, which is 
   const names = await Promise.all([objectOf(node.manager.install(origin)), objectOf(node.manager.install(origin))]);
   expect(new Set(names).size).toBe(2);
   expect(opened).toBe(1);
+});
+
+test.concurrent("a binary that an application has changed is not given to the next installation", async () => {
+  await using node = await TestNode.open();
+  const origin = await publication({ mode: "steady" });
+  const first = await node.installation(await objectOf(node.manager.install(origin)));
+  const blob = node.root.blobs.path(first.envelope.binary.sha256);
+  const bytes = await readFile(blob);
+  await chmod(blob, 0o700);
+  await writeFile(blob, Buffer.alloc(bytes.length, "x"));
+  const second = await objectOf(node.manager.install(origin));
+  expect(await readFile(blob)).toEqual(bytes);
+  await objectOf(node.manager.start(second));
 });
 
 test.concurrent("arguments and variables that no process can have are refused, and nothing is fetched", async () => {
