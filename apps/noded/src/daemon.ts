@@ -7,7 +7,7 @@ import { NodeManager } from "@nodemanager/manager";
 import { openRepository } from "@nodemanager/repository";
 import { appCycleClient, createCallbackListener, serveNode } from "@nodemanager/rpc/server";
 import { formatAddress } from "@nodemanager/transport";
-import type { RunningServer } from "@nodemanager/transport/server";
+import { checkServable, type RunningServer } from "@nodemanager/transport/server";
 import { nodeFacts, readProfiles } from "./node-facts.ts";
 import type { Settings } from "./settings.ts";
 import { prepareSocketDirs } from "./sockets.ts";
@@ -45,6 +45,8 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   let manager: NodeManager;
   let containment: Containment;
   try {
+    // Before anything is recovered: what cannot be served must not start and suspend applications again and again.
+    await checkServable({ listen: settings.listen, tls: serverTls(settings) });
     containment = cleanup.use(await Containment.detect({ name: containmentName(settings.root) }));
     manager = await NodeManager.open({
       root,
@@ -75,13 +77,13 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   announce(settings.readyFd, logger);
   void containment.prepare();
   void manager.recovered().then(() => logger.info("recovered", {}));
+  manager.closing.addEventListener("abort", () => server.setServing(false), { once: true });
   const onSignal = () => void shutDown(manager, logger);
   o.shutdown.addEventListener("abort", onSignal, { once: true });
   if (o.shutdown.aborted) {
     onSignal();
   }
   await manager.closed;
-  server.setServing(false);
   await server.close({ graceMs: DRAIN_MS });
   logger.info("ended", {});
 }

@@ -3,9 +3,14 @@ import { NodeError } from "@nodemanager/core";
 /** What a manager is busy with, so that a shutdown and a reset can tell it to end, and wait for that. */
 export class Activities {
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
   #interrupt = new AbortController();
-  #closed = false;
   #isReset = false;
+
+  /** Aborts when nothing may begin any more, for good. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
 
   /**
    * Begins an activity.
@@ -14,7 +19,7 @@ export class Activities {
    * @throws NodeError `SHUTTING_DOWN`; `OPERATION_IN_PROGRESS` during a reset
    */
   enter(): AbortSignal {
-    if (this.#closed) {
+    if (this.closing.aborted) {
       throw shuttingDown();
     }
     if (this.#isReset) {
@@ -44,10 +49,10 @@ export class Activities {
    * @throws NodeError `SHUTTING_DOWN` when that was done before
    */
   close(): void {
-    if (this.#closed) {
+    if (this.closing.aborted) {
       throw shuttingDown();
     }
-    this.#closed = true;
+    this.#closing.abort(shuttingDown());
     this.#interrupt.abort(shuttingDown());
   }
 

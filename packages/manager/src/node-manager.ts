@@ -86,6 +86,8 @@ export class NodeManager implements NodeManagerApi {
   readonly #startedAt: Date;
   readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #recovered: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Aborts when a shutdown begins. */
+  readonly closing: AbortSignal = this.#activities.closing;
   /** Settles when a shutdown has come to its end. */
   readonly closed: Promise<void> = this.#closed.promise;
   #recovery: Recovery = { report: [], finish: async () => {} };

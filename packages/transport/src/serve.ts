@@ -1,11 +1,12 @@
 import { chmod } from "node:fs/promises";
 import { logVerbosity, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
-import { type Logger, NodeError, silentLogger } from "@nodemanager/core";
+import { type Logger, silentLogger } from "@nodemanager/core";
 import { HealthDefinition, ServerReflectionDefinition, ServerReflectionV1AlphaDefinition } from "@nodemanager/proto";
 import { type CompatServiceDefinition, createServer, type Server, type ServiceImplementation } from "nice-grpc";
-import { type Address, formatAddress, isLoopback, type TcpAddress, type UnixAddress } from "./address.ts";
+import { type Address, formatAddress, type TcpAddress, type UnixAddress } from "./address.ts";
 import { callLog } from "./call-log.ts";
 import { Health } from "./health.ts";
+import { cannotListen, checkListen } from "./listen.ts";
 import { REFLECTION_SERVICES, Reflection } from "./reflection.ts";
 import { serverOptions } from "./server-options.ts";
 import { type ServerTlsFiles, serverCredentials } from "./tls.ts";
@@ -121,20 +122,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
 }
 
-function checkListen(listen: readonly Address[], o: { hasTls: boolean; requireTlsOnTcp: boolean }): void {
-  if (listen.length === 0) {
-    throw new NodeError("INVALID_CONFIG", "there is no address to listen on");
-  }
-  for (const address of listen) {
-    if (address.kind === "tcp" && !o.hasTls && (o.requireTlsOnTcp || !isLoopback(address.host))) {
-      throw new NodeError(
-        "INVALID_CONFIG",
-        `${formatAddress(address)} is a network address: it needs a certificate, its private key and a client CA`,
-      );
-    }
-  }
-}
-
 interface Services {
   readonly adders: readonly ((server: ServiceRegistrar) => void)[];
   readonly health: Health;
@@ -184,10 +171,7 @@ async function listenOn(server: Server, address: Address, credentials: ServerCre
   try {
     return await server.listen(formatAddress(address), credentials);
   } catch (error) {
-    // grpc-js keeps only the text of what the system said.
-    const why = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL|ENOTFOUND)\b/.exec(String(error))?.[1];
-    const reason = why === "EADDRINUSE" ? "ADDRESS_IN_USE" : "INVALID_CONFIG";
-    throw new NodeError(reason, `cannot listen on ${formatAddress(address)}${why ? `: ${why}` : ""}`, { cause: error });
+    throw cannotListen(address, error);
   }
 }
 
