@@ -44,7 +44,7 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
       case "check-config":
         return await checkConfig(args);
       case "unit":
-        process.stdout.write((await import("./unit.ts")).unitText(load(args), [executable(), "run", ...args]));
+        process.stdout.write((await import("./unit.ts")).unitText(load(args), executable()));
         return EXIT.done;
       case "run":
         return await serve(args);

@@ -98,11 +98,16 @@ export const SETTINGS: readonly Setting[] = [
     help: "how long a repository may send next to nothing until it is asked again, a few times; 30000 unless given",
     parse: integer(1, 24 * 60 * 60 * 1000),
   },
-  { key: "currentLink", value: "PATH", help: "the link through which init starts the manager", parse: file },
+  {
+    key: "currentLink",
+    value: "PATH",
+    help: "the link through which init starts the manager; for its own updates, which this version does not have yet",
+    parse: file,
+  },
   {
     key: "origin",
     value: "ORIGIN",
-    help: "where the manager's own updates come from",
+    help: "where the manager's own updates come from; not in this version yet",
     parse: one((text) => formatOrigin(parseOrigin(text))),
   },
   {
