@@ -73,11 +73,14 @@ const readiness = v.variant("kind", [
   v.object({ kind: v.literal("appcycle"), timeoutMs: timeout }),
 ]);
 
+/** A program that is stopped by these does not go on to its end. */
+const HALTING: ReadonlySet<string> = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT"]);
+
 const stopPolicy = v.object({
   signal: v.optional(
     v.custom<NodeJS.Signals>(
-      (signal) => typeof signal === "string" && Object.hasOwn(constants.signals, signal),
-      "is not the name of a signal",
+      (signal) => typeof signal === "string" && Object.hasOwn(constants.signals, signal) && !HALTING.has(signal),
+      "is not the name of a signal that asks a program to end",
     ),
     "SIGTERM",
   ),

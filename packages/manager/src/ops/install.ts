@@ -140,8 +140,11 @@ async function fetchUnlessHere(
 /** A publisher's label may be wrong; what the file says of itself is not. */
 async function checkRunsHere(ctx: Context, head: Uint8Array): Promise<void> {
   const binary = inspectBinary(head);
-  if (!("specification" in binary)) {
+  if (binary.kind === "script") {
     return;
+  }
+  if (binary.kind === "unknown") {
+    throw new NodeError("BINARY_INCOMPATIBLE", "the binary is neither a program nor a script that begins with #!");
   }
   const { runnable, reason } = isRunnable(await ctx.node.specification(), binary.specification);
   if (!runnable) {

@@ -1,10 +1,11 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { NodeError } from "@nodemanager/core";
 import type { OperationEvent } from "@nodemanager/manager";
-import { openRepository, type Repository } from "@nodemanager/repository";
-import { collect, failureOf, reasonOf } from "@nodemanager/testing";
+import { openRepository, publish, type Repository } from "@nodemanager/repository";
+import { collect, failureOf, reasonOf, tempDir } from "@nodemanager/testing";
 import { expect, test } from "vitest";
-import { publication, repositoryDir } from "../support/applications.ts";
+import { PROFILE, publication, repositoryDir } from "../support/applications.ts";
 import { objectOf, TestNode } from "../support/test-node.ts";
 
 /** A file repository whose binaries come as the test lets them. */
@@ -49,6 +50,19 @@ test.concurrent("two installations of an application share its binary, which is 
   const names = await Promise.all([objectOf(node.manager.install(origin)), objectOf(node.manager.install(origin))]);
   expect(new Set(names).size).toBe(2);
   expect(opened).toBe(1);
+});
+
+test.concurrent("what is neither a program nor a script is not installed", async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, "text");
+  await writeFile(file, "just words\n");
+  await using to = await openRepository({ kind: "file", dir: join(dir.path, "repository") }, {});
+  await publish({ file, to, application: "words", description: { version: "1.0.0" }, profiles: [PROFILE] });
+  await using node = await TestNode.open();
+  expect(await reasonOf(collect(node.manager.install(`file:${dir.path}/repository/words`)))).toBe(
+    "BINARY_INCOMPATIBLE",
+  );
+  expect(await node.names("**")).toEqual([]);
 });
 
 test.concurrent("a binary that an application has changed is not given to the next installation", async () => {
