@@ -1,5 +1,5 @@
 // Runs every check and every test: `node tools/check/run.ts [TEST-FILE-OR-FOLDER...]`. `npm test` sets up and runs it.
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runChecks } from "./src/check.ts";
@@ -32,6 +32,8 @@ const tallies = [await runChecks(checks, write)];
 
 // Beside others' temporary files and not in the clone: sockets need a short path.
 const temporary = await mkdtemp(join(tmpdir(), "nmt-"));
+// Some tests run programs as an ordinary user, who has to get through.
+await chmod(temporary, 0o711);
 try {
   tallies.push(await runTests(root, { scratch, temporary, filters: process.argv.slice(2) }));
   tallies.push(await runChecks([leftoversCheck(temporary)], write));

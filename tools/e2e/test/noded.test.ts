@@ -125,7 +125,8 @@ describe("what it prints", () => {
     }
     const unit = await device.runNoded(["unit", "--root", "/srv/my node", "--shutdown-policy", "leave"]);
     expect(unit).toMatchObject({ code: 0, stderr: "" });
-    expect(unit.stdout).toContain(`ExecStart=${NODED} run --root "/srv/my node" --shutdown-policy leave\n`);
+    expect(unit.stdout).toContain(`ExecStart=${NODED} run --root "/srv/my node" --listen unix:`);
+    expect(unit.stdout).toContain(" --shutdown-policy leave ");
     expect(unit.stdout).toContain("KillMode=process\n");
   });
 
