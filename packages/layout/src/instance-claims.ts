@@ -125,12 +125,17 @@ export class InstanceClaims {
     });
   }
 
+  /** Takes a suspend back whose process still lives: suspending becomes what it was. */
+  async unclaimSuspend(name: InstanceName): Promise<void> {
+    await this.#inTurn(name, async (dir) => {
+      await this.#requireSuspending(name, dir);
+      await this.#context.fs.rename(join(dir, SUSPENDING), join(dir, INFO));
+    });
+  }
+
   async finishSuspend(name: InstanceName, ending: Ending): Promise<void> {
     await this.#inTurn(name, async (dir) => {
-      const claim = await this.#claim(name, dir);
-      if (claim?.file !== SUSPENDING) {
-        throw new NodeError("INSTANCE_NOT_RUNNING", `${formatName(name)} is not being suspended`);
-      }
+      await this.#requireSuspending(name, dir);
       await this.#end(dir, SUSPENDING, ending);
     });
   }
@@ -212,6 +217,12 @@ export class InstanceClaims {
     // Without its claim it means nothing any more; before, it would be missed.
     await this.#context.bestEffort("removing a ready document", () => unlinkIfThere(this.#context, join(dir, READY)));
     await this.settle(dir);
+  }
+
+  async #requireSuspending(name: InstanceName, dir: string): Promise<void> {
+    if ((await this.#claim(name, dir))?.file !== SUSPENDING) {
+      throw new NodeError("INSTANCE_NOT_RUNNING", `${formatName(name)} is not being suspended`);
+    }
   }
 
   async #own(name: InstanceName, dir: string, attempt: string): Promise<void> {

@@ -181,6 +181,15 @@ export class InstanceStore {
   }
 
   /**
+   * Gives a claim to suspend back before the process is ended: suspending becomes starting or running again.
+   *
+   * @throws NodeError `INSTANCE_NOT_RUNNING` if it is not being suspended, `INSTANCE_NOT_FOUND`
+   */
+  async unclaimSuspend(name: InstanceName): Promise<void> {
+    await this.#claims.unclaimSuspend(name);
+  }
+
+  /**
    * Suspending becomes suspended, once the process is gone. Without `suspension` it is resumed at the next start-up.
    *
    * @throws NodeError `INSTANCE_NOT_RUNNING` if it is not being suspended, `INSTANCE_NOT_FOUND`

@@ -39,6 +39,7 @@ const TRANSITIONS = {
   claimLaunch: (root: Root, name: InstanceName) => root.instances.claimLaunch(name, launch("two")),
   markReady: (root: Root, name: InstanceName) => root.instances.markReady(name, { attempt: "one" }),
   claimSuspend: (root: Root, name: InstanceName) => root.instances.claimSuspend(name),
+  unclaimSuspend: (root: Root, name: InstanceName) => root.instances.unclaimSuspend(name),
   finishSuspend: (root: Root, name: InstanceName) => root.instances.finishSuspend(name),
   claimStop: (root: Root, name: InstanceName) => root.instances.claimStop(name),
   finishStop: (root: Root, name: InstanceName) => root.instances.finishStop(name),
@@ -72,6 +73,14 @@ const TABLE: Readonly<Record<keyof typeof TRANSITIONS, Readonly<Record<State, Ou
     running: "suspending",
     suspending: "OPERATION_IN_PROGRESS",
     stopping: "OPERATION_IN_PROGRESS",
+    stopped: "INSTANCE_NOT_FOUND",
+  },
+  unclaimSuspend: {
+    suspended: "INSTANCE_NOT_RUNNING",
+    starting: "INSTANCE_NOT_RUNNING",
+    running: "INSTANCE_NOT_RUNNING",
+    suspending: "running",
+    stopping: "INSTANCE_NOT_RUNNING",
     stopped: "INSTANCE_NOT_FOUND",
   },
   finishSuspend: {

@@ -41,8 +41,7 @@ export async function suspend(ctx: Context, name: InstanceName, o: SuspendOption
     ? { ...record.launch, ready: record.ready }
     : await ctx.root.instances.claimSuspend(name, o.attempt);
   if (o.suspension) {
-    // Before the process is ended: a manager killed meanwhile must leave it suspended and not resume it.
-    await ctx.root.instances.setSuspension(name, o.suspension);
+    await announce(ctx, name, o.suspension, isLeft);
   }
   ctx.hub.publish(object);
   const lastExit = await endProcess(ctx, record, launch, {
@@ -54,6 +53,21 @@ export async function suspend(ctx: Context, name: InstanceName, o: SuspendOption
   ctx.supervisor.remove(object, launch.attempt);
   ctx.hub.publish(object);
   return { object, note: "" };
+}
+
+/**
+ * Writes down that it is to stay suspended, before the process is ended: a manager killed meanwhile must not resume it.
+ * When that cannot be written, as on a full disk, nothing has happened: the instance runs on.
+ */
+async function announce(ctx: Context, name: InstanceName, suspension: Suspension, isLeft: boolean): Promise<void> {
+  try {
+    await ctx.root.instances.setSuspension(name, suspension);
+  } catch (error) {
+    if (!isLeft) {
+      await ctx.root.instances.unclaimSuspend(name);
+    }
+    throw error;
+  }
 }
 
 function isSameRequest(done: Suspension | undefined, asked: Suspension | undefined): boolean {

@@ -196,3 +196,15 @@ test.concurrent("a suspended instance is stopped, and one that was stopped is no
     ]);
   }
 });
+
+test.concurrent("a suspend that cannot be written down leaves the instance running; it works when there is space", async () => {
+  await using node = await TestNode.open();
+  const { instance, pid } = await node.running({ mode: "steady" });
+  node.fillDisk(true);
+  expect(await reasonOf(collect(node.manager.suspend(instance)))).toBe("DISK_FULL");
+  expect(await node.instance(instance)).toMatchObject({ state: "running", pid });
+  expect(await reasonOf(collect(node.manager.resume(instance)))).toBe("INSTANCE_RUNNING");
+  node.fillDisk(false);
+  await collect(node.manager.suspend(instance));
+  expect(await node.state(instance)).toBe("suspended");
+});

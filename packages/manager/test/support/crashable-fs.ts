@@ -1,8 +1,15 @@
 import { type FsOps, nodeFs } from "@nodemanager/layout";
 
-/** The verbs of a process that can die: from then on nothing that it does to the disk happens, and nothing ends. */
+const GROWING: ReadonlySet<string | symbol> = new Set(["createFile", "mkdir", "symlink", "link"]);
+
+/**
+ * The verbs of a process that can die: from then on nothing that it does to the disk happens, and nothing ends. And of a
+ * disk that can be full.
+ */
 export class CrashableFs {
   readonly fs: FsOps;
+  /** Whether what needs space fails. */
+  isFull = false;
   #dead = false;
 
   constructor() {
@@ -12,7 +19,12 @@ export class CrashableFs {
         if (typeof value !== "function") {
           return value;
         }
-        return (...args: unknown[]) => (this.#dead ? new Promise(() => {}) : Reflect.apply(value, target, args));
+        return (...args: unknown[]) => {
+          if (this.isFull && GROWING.has(verb)) {
+            throw Object.assign(new Error(`ENOSPC: no space left on device, ${String(verb)}`), { code: "ENOSPC" });
+          }
+          return this.#dead ? new Promise(() => {}) : Reflect.apply(value, target, args);
+        };
       },
     });
   }

@@ -101,6 +101,11 @@ export class TestNode implements AsyncDisposable {
     return this.#manager;
   }
 
+  /** Fills the disk, or frees it. */
+  fillDisk(isFull: boolean): void {
+    this.#disk.isFull = isFull;
+  }
+
   /** The manager is gone from one moment to the next; what it ran runs on. */
   async crash(): Promise<void> {
     await this.#note();
