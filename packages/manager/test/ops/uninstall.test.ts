@@ -1,3 +1,7 @@
+import { execFile } from "node:child_process";
+import { readdir, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { collect, reasonOf } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { publication } from "../support/applications.ts";
@@ -94,3 +98,15 @@ test.concurrent("what was made for a request before a reset is made again after 
 function withoutSize(line: string): string {
   return line.replace(/ \d+$/, "");
 }
+
+test.concurrent("a reset also removes what is no installation in an installation's place", async () => {
+  await using node = await TestNode.open();
+  const { instance } = await node.running({ mode: "steady" });
+  // .../app-*/installation-*/instances/instance-*/root
+  const app = dirname(dirname(dirname(dirname((await node.instance(instance)).rootDir))));
+  await symlink("/", join(app, `installation-${"a".repeat(26)}`));
+  await symlink("/", join(node.dir, `app-${"0".repeat(32)}`));
+  await promisify(execFile)("mkfifo", [join(node.dir, `app-${"1".repeat(32)}`)]);
+  expect(new Set(Object.values(await endsOf(node.manager.reset())))).toEqual(new Set(["outcome"]));
+  expect((await readdir(node.dir)).filter((name) => name.startsWith("app-"))).toEqual([]);
+});
