@@ -4,7 +4,6 @@ import { type Logger, NodeError } from "@nodemanager/core";
 import { Containment, closeInheritedDescriptors, isAlive, selfIdentity } from "@nodemanager/exec";
 import { type FsOps, openRoot } from "@nodemanager/layout";
 import { NodeManager } from "@nodemanager/manager";
-import { openRepository } from "@nodemanager/repository";
 import { appCycleClient, createCallbackListener, serveNode } from "@nodemanager/rpc/server";
 import { formatAddress } from "@nodemanager/transport";
 import { checkServable, type RunningServer } from "@nodemanager/transport/server";
@@ -55,7 +54,11 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       containment,
       callbacks: createCallbackListener({ logger }),
       appCycle: appCycleClient,
-      openRepository: (address) => openRepository(address, { tls: repositoryTls(settings) }),
+      // Most of the time nothing is installed, and its clients need not be in memory.
+      openRepository: async (address) => {
+        const { openRepository } = await import("@nodemanager/repository");
+        return await openRepository(address, { tls: repositoryTls(settings) });
+      },
       shutdownPolicy: settings.shutdownPolicy,
       maxBinaryBytes: settings.maxBinaryBytes,
       transfer: settings.repositoryStallMs === undefined ? undefined : { stallMs: settings.repositoryStallMs },
