@@ -37,9 +37,8 @@ export type ClaimedLaunch = Launch & { readonly ready?: Ready | undefined };
  *
  * ```
  *   suspended ── launch: link info ──► starting ── ready: document with the same attempt ──► running
- *       ▲  ▲                              │ abandon: unlink info                               │
- *       │  └──────────────────────────────┘                                                    │
- *       └── finish: unlink info.suspending ── suspending ◄── suspend: rename info ─────────────┘
+ *       ▲                                 │ suspend: rename info                                │
+ *       └── finish: unlink info.suspending ── suspending ◄────────────── suspend: rename info ────┘
  *   any of these ── stop: rename info, or link one without a process and rename that ──► stopping ── rename directory ──► stopped
  * ```
  *
@@ -102,15 +101,6 @@ export class InstanceClaims {
     });
   }
 
-  async abandon(name: InstanceName, attempt: string, ending: Ending): Promise<void> {
-    await this.#inTurn(name, async (dir) => {
-      const claim = await this.#claim(name, dir);
-      if (claim?.file === INFO && claim.launch?.attempt === attempt) {
-        await this.#end(dir, INFO, ending);
-      }
-    });
-  }
-
   async suspend(name: InstanceName, attempt: string | undefined): Promise<ClaimedLaunch> {
     return await this.#inTurn(name, async (dir) => {
       const claim = await this.#claim(name, dir);
@@ -136,7 +126,7 @@ export class InstanceClaims {
   async finishSuspend(name: InstanceName, ending: Ending): Promise<void> {
     await this.#inTurn(name, async (dir) => {
       await this.#requireSuspending(name, dir);
-      await this.#end(dir, SUSPENDING, ending);
+      await this.#end(dir, ending);
     });
   }
 
@@ -206,14 +196,14 @@ export class InstanceClaims {
    * Back to suspended: what is remembered first, then the claim goes, which is the commit. A file system keeps the order
    * of changes in one directory, so one fsync of it at the end is enough.
    */
-  async #end(dir: string, claim: typeof INFO | typeof SUSPENDING, ending: Ending): Promise<void> {
+  async #end(dir: string, ending: Ending): Promise<void> {
     if (ending.lastExit) {
       await replaceFile(this.#context, join(dir, LAST_EXIT), encodeDocument(ending.lastExit));
     }
     if (ending.suspension) {
       await replaceFile(this.#context, join(dir, SUSPENDED), encodeDocument(ending.suspension));
     }
-    await this.#context.fs.unlink(join(dir, claim));
+    await this.#context.fs.unlink(join(dir, SUSPENDING));
     // Without its claim it means nothing any more; before, it would be missed.
     await this.#context.bestEffort("removing a ready document", () => unlinkIfThere(this.#context, join(dir, READY)));
     await this.settle(dir);

@@ -46,9 +46,9 @@ export class InstanceStore {
   /**
    * Makes an instance that pins the installation's current version, suspended because it never ran.
    *
-   * @param o.durable - false: a power cut before the next durable transition (`markReady`, `abandonLaunch`,
-   *   `finishSuspend`, `finishStop`, `setSuspension`) may undo the whole creation, never a part of it. For who
-   *   acknowledges nothing before that.
+   * @param o.durable - false: a power cut before the next durable transition (`markReady`, `finishSuspend`,
+   *   `finishStop`, `setSuspension`) may undo the whole creation, never a part of it. For who acknowledges nothing before
+   *   that.
    * @throws NodeError `INSTALLATION_UNINSTALLED`, `INSTALLATION_NOT_FOUND`, `ALREADY_EXISTS` for a given id, `DISK_FULL`,
    *   `READ_ONLY`. Nothing is visible then.
    */
@@ -157,16 +157,6 @@ export class InstanceStore {
   ): Promise<void> {
     const { attempt, appCycleAddress, at = this.#context.clock.now() } = o;
     await this.#claims.ready(name, { attempt, at, appCycleAddress });
-  }
-
-  /**
-   * Gives up a launch whose process is gone: the instance is suspended again. Nothing happens if the claim was taken over
-   * meanwhile.
-   *
-   * @throws NodeError `INSTANCE_NOT_FOUND`
-   */
-  async abandonLaunch(name: InstanceName, attempt: string, o: Ending = {}): Promise<void> {
-    await this.#claims.abandon(name, attempt, o);
   }
 
   /**

@@ -207,17 +207,6 @@ describe("the states of an instance", () => {
     expect((await root.instances.claimSuspend(name, "one")).attempt).toBe("one");
   });
 
-  test("a launch is abandoned by the one who made it and by nobody else", async () => {
-    await using dir = await tempDir();
-    await using root = await open(dir.path);
-    const name = await STATES.starting(root);
-    await root.instances.abandonLaunch(name, "zero");
-    expect((await root.instances.read(name)).state).toBe("starting");
-    await root.instances.claimStop(name);
-    await root.instances.abandonLaunch(name, "one");
-    expect((await root.instances.read(name)).state).toBe("stopping");
-  });
-
   test("a stop that a crash interrupted before its rename is stopping, and is stopped by the next", async () => {
     await using dir = await tempDir();
     await using root = await open(dir.path);

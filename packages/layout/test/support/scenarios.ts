@@ -115,11 +115,6 @@ export const scenarios: readonly Scenario[] = [
   },
   { name: "instances.markReady", prepare: starting, run: (root) => root.instances.markReady(NAME, { attempt: "one" }) },
   {
-    name: "instances.abandonLaunch",
-    prepare: starting,
-    run: (root) => root.instances.abandonLaunch(NAME, "one", { suspension: SUSPENSION, lastExit: LAST_EXIT }),
-  },
-  {
     name: "instances.claimSuspend",
     prepare: running,
     run: (root) => root.instances.claimSuspend(NAME),
