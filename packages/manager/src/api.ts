@@ -19,7 +19,7 @@ export interface NodeManagerApi {
   stop(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
   uninstall(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
   reset(options?: EndOptions): AsyncIterable<OperationEvent>;
-  /** Ends the manager in order; when the events end, it serves nothing any more and {@link closed} settles. */
+  /** Ends the manager in order; when the events end, it has given its root back and serves nothing any more. */
   shutdown(options?: EndOptions): AsyncIterable<OperationEvent>;
 
   list(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus>;
