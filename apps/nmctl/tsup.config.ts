@@ -1,3 +1,3 @@
-import { program } from "../../tools/build/tsup.ts";
+import { programAndBundle } from "../../tools/build/tsup.ts";
 
-export default program(["src/main.ts"], { splitting: true });
+export default programAndBundle("src/main.ts", { name: "nmctl", bundled: "src/bundle.ts" });

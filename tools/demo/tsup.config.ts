@@ -1,3 +1,3 @@
 import { program } from "../build/tsup.ts";
 
-export default program(["src/orderly.ts"], { splitting: false });
+export default program("src/orderly.ts");

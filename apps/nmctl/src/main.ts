@@ -5,25 +5,5 @@ import { join } from "node:path";
 // written it does nothing.
 enableCompileCache(join(import.meta.dirname, "../node_modules/.cache/nmctl"));
 
-const { run } = await import("./run.ts");
-const interrupted = new AbortController();
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    if (interrupted.signal.aborted) {
-      process.exit(130);
-    }
-    interrupted.abort();
-  });
-}
-
-const status = await run(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  uid: process.getuid?.() ?? 0,
-  now: Date.now,
-  interrupted: interrupted.signal,
-});
-// Connections that are being closed need not be waited for: the command has ended.
-process.exit(status);
+const { runProgram } = await import("./program.ts");
+await runProgram();

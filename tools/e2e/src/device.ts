@@ -20,6 +20,13 @@ export interface DeviceOptions {
   readonly args?: readonly string[];
   /** Instead of the unix socket of the device's own. */
   readonly listen?: readonly string[];
+  /** Instead of the programs that run out of the clone. */
+  readonly programs?: Programs;
+}
+
+export interface Programs {
+  readonly noded: string;
+  readonly nmctl: string;
 }
 
 /** A device to play with: a scratch directory with a root in it, `noded` on it when it was started, and `nmctl`. */
@@ -31,6 +38,7 @@ export class Device implements AsyncDisposable {
   readonly address: string;
   readonly #temp: TempDir;
   readonly #options: DeviceOptions;
+  readonly #programs: Programs;
   #noded: LongRunning | undefined;
 
   /** A device on which nothing has been started. */
@@ -49,6 +57,7 @@ export class Device implements AsyncDisposable {
   private constructor(temp: TempDir, options: DeviceOptions) {
     this.#temp = temp;
     this.#options = options;
+    this.#programs = options.programs ?? { noded: NODED, nmctl: NMCTL };
     this.dir = temp.path;
     this.root = join(temp.path, "root");
     this.address = `unix:${join(temp.path, "s")}`;
@@ -75,19 +84,19 @@ export class Device implements AsyncDisposable {
 
   async startNoded(...args: readonly string[]): Promise<LongRunning> {
     const all = [...this.nodedArgs, "--ready-fd", "3", ...args];
-    const { program } = await LongRunning.start(NODED, all, { env: this.env, cwd: this.dir });
+    const { program } = await LongRunning.start(this.#programs.noded, all, { env: this.env, cwd: this.dir });
     this.#noded = program;
     return program;
   }
 
   /** Runs a manager that is expected to end by itself. */
   async runNoded(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    return await run(NODED, args, { env: { ...this.env, ...env }, cwd: this.dir });
+    return await run(this.#programs.noded, args, { env: { ...this.env, ...env }, cwd: this.dir });
   }
 
   /** Runs a command to its end. */
   async nmctl(...args: readonly string[]): Promise<Ran> {
-    return await run(NMCTL, args, { env: this.env, cwd: this.dir });
+    return await run(this.#programs.nmctl, args, { env: this.env, cwd: this.dir });
   }
 
   /** Runs a command that must succeed, and gives what it wrote to stdout. */
@@ -101,14 +110,18 @@ export class Device implements AsyncDisposable {
 
   /** Runs a command on a terminal of its own, where stdout and stderr are one. */
   async nmctlOnTerminal(...args: readonly string[]): Promise<Ran> {
-    const quoted = [NMCTL, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+    const quoted = [this.#programs.nmctl, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
     const env = { ...this.env, TERM: "xterm" };
     return await run(SCRIPT, ["-qec", `stty cols 120; exec ${quoted}`, "/dev/null"], { env, cwd: this.dir });
   }
 
   /** Starts a command that goes on until its end is asked for. */
   nmctlInBackground(...args: readonly string[]): Background {
-    const child = spawn(NMCTL, args, { env: this.env, cwd: this.dir, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(this.#programs.nmctl, args, {
+      env: this.env,
+      cwd: this.dir,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const background = { text: "", ended: ranOf(child, 60_000), end: () => void child.kill("SIGTERM") };
     child.stdout.on("data", (text: string) => {
       background.text += text;

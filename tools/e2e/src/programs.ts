@@ -8,6 +8,10 @@ export const CLONE: string = dirname(dirname(dirname(import.meta.dirname)));
 export const NODED: string = join(CLONE, "apps/noded/bin/noded");
 export const NMCTL: string = join(CLONE, "apps/nmctl/bin/nmctl");
 
+/** The same as one executable script each, for which `PATH` has Node. */
+export const NODED_BUNDLE: string = join(CLONE, "apps/noded/dist/bundle/noded");
+export const NMCTL_BUNDLE: string = join(CLONE, "apps/nmctl/dist/bundle/nmctl");
+
 /** The project's own Node. */
 export const NODE: string = join(CLONE, `node_modules/node-linux-${process.arch}/bin/node`);
 
