@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
-import { tempDir } from "@nodemanager/testing";
+import { binaryOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, it } from "vitest";
 import { NAMES, progress } from "./fixtures/scripted-node.ts";
 import { suiteNode } from "./fixtures/suite-node.ts";
@@ -72,7 +72,7 @@ describe("the process", () => {
       profiles: ["p"],
     });
     // A download that nobody goes on with is what the first signal waits for; after its grace the status would be 0.
-    const download = repository.binaries.open(envelope.binary.sha256)[Symbol.asyncIterator]();
+    const download = repository.binaries.open(binaryOf(envelope).sha256)[Symbol.asyncIterator]();
     await download.next();
     child.kill("SIGTERM");
     child.kill("SIGINT");

@@ -1,14 +1,9 @@
 import { constants } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { NodeError } from "./errors.ts";
-import { parseTitle, type Title } from "./names.ts";
-
-/** Which bytes a binary has. */
-export interface BinaryRef {
-  /** 64 lower-case hexadecimal digits. */
-  readonly sha256: string;
-  readonly sizeBytes: number;
-}
+import { parseAnyTitle, type Title } from "./names.ts";
+import { type BinaryRef, binarySchema, commandSchema, type PackageRef, packagesSchema } from "./packages.ts";
 
 /** When an instance counts as running; each within `timeoutMs`. */
 export type Readiness =
@@ -33,9 +28,16 @@ export interface Envelope {
   readonly version: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly binary: BinaryRef;
+  /** The program, when it is a single file. Either this or `command` is there. */
+  readonly binary?: BinaryRef | undefined;
+  /** The program, when it is in a package: a path below the directory of all packages, `web/bin/server`. */
+  readonly command?: string | undefined;
+  /** By the name of the file or directory that each becomes. */
+  readonly packages: Readonly<Record<string, PackageRef>>;
   readonly readiness: Readiness;
   readonly stop: StopPolicy;
+  /** How long an instance that was moved to this version must run, once ready, until the move counts. */
+  readonly soakMs: number;
   readonly publisher: string;
 }
 
@@ -113,12 +115,12 @@ const envelope = v.looseObject({
   version: v.pipe(v.string(), v.maxLength(128), v.regex(SEMVER, "is not a semantic version")),
   args: v.optional(v.pipe(v.array(withoutNul), v.maxLength(4096)), []),
   env: v.optional(env, {}),
-  binary: v.object({
-    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "is not 64 lower-case hexadecimal digits")),
-    sizeBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  }),
+  binary: v.optional(binarySchema),
+  command: v.optional(commandSchema),
+  packages: v.optional(packagesSchema, {}),
   readiness: v.optional(readiness, { kind: "none" }),
   stop: v.optional(stopPolicy, {}),
+  soakMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(DAY_MS)), 3000),
   publisher: v.optional(v.pipe(withoutNul, v.maxLength(1024)), ""),
 });
 
@@ -131,14 +133,52 @@ const envelope = v.looseObject({
 export function decodeEnvelope(value: unknown, source: string): Envelope {
   const result = v.safeParse(envelope, value);
   if (!result.success) {
-    const issue = result.issues[0];
-    const field = v.getDotPath(issue) ?? "the document";
-    throw new NodeError("INVALID_ENVELOPE", `envelope from ${source}: ${field}: ${issue.message}`, {
-      metadata: { field },
-    });
+    const [issue] = result.issues;
+    throw invalid(source, v.getDotPath(issue) ?? "the document", issue.message);
   }
-  const { title, version, args, env, binary, readiness, stop, publisher } = result.output;
-  return { title: parseTitle(title), version, args, env, binary, readiness, stop, publisher };
+  const { title, version, args, env, binary, command, packages, readiness, stop, soakMs, publisher } = result.output;
+  if (binary && command !== undefined) {
+    throw invalid(source, "command", "there is a binary already; one of the two is the program");
+  }
+  if (!binary && command === undefined) {
+    throw invalid(source, "binary", "is missing, and there is no command in a package either");
+  }
+  const [inPackage = ""] = command?.split("/") ?? [];
+  if (command !== undefined && !Object.hasOwn(packages, inPackage)) {
+    throw invalid(source, "command", `there is no package ${JSON.stringify(inPackage)}`);
+  }
+  return {
+    title: parseAnyTitle(title),
+    version,
+    args,
+    env,
+    ...(binary && { binary }),
+    ...(command !== undefined && { command }),
+    packages,
+    readiness,
+    stop,
+    soakMs,
+    publisher,
+  };
+}
+
+function invalid(source: string, field: string, why: string): NodeError {
+  return new NodeError("INVALID_ENVELOPE", `envelope from ${source}: ${field}: ${why}`, { metadata: { field } });
+}
+
+/** Every binary that an envelope names: the program, when it is a single file, and the packages. */
+export function binariesOf(envelope: Pick<Envelope, "binary" | "packages">): readonly BinaryRef[] {
+  return [...(envelope.binary ? [envelope.binary] : []), ...Object.values(envelope.packages)];
+}
+
+/** Whether two envelopes say the same, in every field. */
+export function isSameEnvelope(a: Envelope, b: Envelope): boolean {
+  return isDeepStrictEqual(plain(a), plain(b));
+}
+
+/** As a document holds it: what is undefined is not there. */
+function plain(envelope: Envelope): unknown {
+  return JSON.parse(JSON.stringify(encodeEnvelope(envelope)));
 }
 
 /**
@@ -149,8 +189,10 @@ export function decodeEnvelope(value: unknown, source: string): Envelope {
 export function checkAdditions(additions: {
   readonly args?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly packages?: Readonly<Record<string, PackageRef>> | undefined;
 }): void {
-  const result = v.safeParse(v.object({ args: envelope.entries.args, env: envelope.entries.env }), additions);
+  const { args, env, packages } = envelope.entries;
+  const result = v.safeParse(v.object({ args, env, packages }), additions);
   if (!result.success) {
     const issue = result.issues[0];
     const field = v.getDotPath(issue) ?? "args";

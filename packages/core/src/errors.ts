@@ -43,6 +43,7 @@ export const REASONS = {
   BINARY_NOT_FOUND: { status: "NOT_FOUND", retry: "no" },
   ALREADY_EXISTS: { status: "ALREADY_EXISTS", retry: "no" },
   UPDATE_NOT_AVAILABLE: { status: "NOT_FOUND", retry: "later" },
+  NO_PREVIOUS_VERSION: { status: "NOT_FOUND", retry: "no" },
 
   // What state it is in.
   OPERATION_IN_PROGRESS: { status: "ABORTED", retry: "later" },
@@ -50,12 +51,18 @@ export const REASONS = {
   INSTANCE_NOT_RUNNING: { status: "FAILED_PRECONDITION", retry: "no" },
   INSTALLATION_UNINSTALLED: { status: "FAILED_PRECONDITION", retry: "no" },
   TITLE_MISMATCH: { status: "FAILED_PRECONDITION", retry: "no" },
+  UPDATE_FAILED: { status: "FAILED_PRECONDITION", retry: "no" },
+  TRIAL_FAILED: { status: "FAILED_PRECONDITION", retry: "no" },
+  SELF_UPDATE_NOT_CONFIGURED: { status: "FAILED_PRECONDITION", retry: "no" },
+  USER_NOT_AVAILABLE: { status: "FAILED_PRECONDITION", retry: "no" },
+  ACCOUNTS_EXHAUSTED: { status: "RESOURCE_EXHAUSTED", retry: "later" },
   SHUTTING_DOWN: { status: "UNAVAILABLE", retry: "later" },
 
   // What an origin offers.
   INVALID_ENVELOPE: { status: "FAILED_PRECONDITION", retry: "no" },
   PROFILE_MISMATCH: { status: "FAILED_PRECONDITION", retry: "no" },
   BINARY_INCOMPATIBLE: { status: "FAILED_PRECONDITION", retry: "no" },
+  INVALID_PACKAGE: { status: "FAILED_PRECONDITION", retry: "no" },
   REPOSITORY_UNAVAILABLE: { status: "UNAVAILABLE", retry: "yes" },
   REPOSITORY_CORRUPT: { status: "DATA_LOSS", retry: "no" },
   DIGEST_MISMATCH: { status: "DATA_LOSS", retry: "no" },

@@ -1,12 +1,13 @@
 export { abortable, abortError, deadlineSignal, type OwnedSignal, throwIfAborted } from "./abort.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
-  type BinaryRef,
+  binariesOf,
   checkAdditions,
   decodeEnvelope,
   ENVELOPE_MAX_BYTES,
   type Envelope,
   encodeEnvelope,
+  isSameEnvelope,
   parseEnvelope,
   type Readiness,
   type StopPolicy,
@@ -37,10 +38,13 @@ export {
   type InstanceName,
   isInstallationId,
   isInstanceId,
+  isManagerTitle,
   MANAGER_TITLE,
   type ObjectName,
+  parseAnyTitle,
   parseName,
   parseTitle,
   type Title,
 } from "./names.ts";
+export type { BinaryRef, PackageFormat, PackageRef } from "./packages.ts";
 export { isSameProcess, type ProcessIdentity } from "./process-identity.ts";

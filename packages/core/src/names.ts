@@ -96,6 +96,24 @@ export function formatName(name: ObjectName): string {
  * @throws NodeError `INVALID_TITLE`, `RESERVED_TITLE`
  */
 export function parseTitle(text: string): Title {
+  const title = parseAnyTitle(text);
+  if (isManagerTitle(title)) {
+    throw new NodeError("RESERVED_TITLE", `the title ${JSON.stringify(text)} is reserved for the manager itself`);
+  }
+  return title;
+}
+
+/** Whether a title is the manager's, or could be taken for it. */
+export function isManagerTitle(title: string): boolean {
+  return title.trim().toLowerCase() === MANAGER_TITLE;
+}
+
+/**
+ * Reads a title of an application or of the manager: what a publisher may offer, and a repository hold.
+ *
+ * @throws NodeError `INVALID_TITLE`; `RESERVED_TITLE` for one that could be taken for the manager's
+ */
+export function parseAnyTitle(text: string): Title {
   const length = [...text].length;
   if (length < 1 || length > TITLE_MAX) {
     throw new NodeError("INVALID_TITLE", `a title has 1 to ${TITLE_MAX} characters, this one has ${length}`);
@@ -106,8 +124,8 @@ export function parseTitle(text: string): Title {
       `a title has no "/", no control character and no broken Unicode: ${JSON.stringify(text)}`,
     );
   }
-  if (text.trim().toLowerCase() === MANAGER_TITLE) {
-    throw new NodeError("RESERVED_TITLE", `the title ${JSON.stringify(text)} is reserved for the manager itself`);
+  if (isManagerTitle(text) && text !== MANAGER_TITLE) {
+    throw new NodeError("RESERVED_TITLE", `the title ${JSON.stringify(text)} could be taken for ${MANAGER_TITLE}`);
   }
   return text as Title;
 }

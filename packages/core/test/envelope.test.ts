@@ -23,6 +23,8 @@ test("what an envelope leaves out has its default", () => {
     env: {},
     readiness: { kind: "none", settleMs: 200, timeoutMs: 30_000 },
     stop: { signal: "SIGTERM", graceMs: 10_000 },
+    packages: {},
+    soakMs: 3000,
     publisher: "",
   });
 });
@@ -131,7 +133,7 @@ describe("an error names the field", () => {
 test.each([
   ["a/b", "INVALID_TITLE"],
   ["", "INVALID_TITLE"],
-  ["node manager", "RESERVED_TITLE"],
+  ["Node Manager", "RESERVED_TITLE"],
 ])("the title %j is refused: %s", (title, reason) => {
   expect(failureOf(() => decodeEnvelope({ ...MINIMAL, title }, "the test")).reason).toBe(reason);
 });
@@ -162,6 +164,16 @@ test("what is written is read back", () => {
       ),
       graceMs: fc.nat(86_400_000),
     }),
+    packages: fc.dictionary(
+      fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,9}$/),
+      fc.record({
+        sha256: fc.stringMatching(/^[0-9a-f]{64}$/),
+        sizeBytes: fc.maxSafeNat(),
+        format: fc.constantFrom("file", "tar", "tar.gz"),
+      }),
+      { maxKeys: 4 },
+    ),
+    soakMs: fc.nat(86_400_000),
     publisher: text,
   });
   fc.assert(
@@ -181,7 +193,7 @@ test("nothing that JSON can say makes it fail otherwise", () => {
       (text, changes) => {
         for (const work of [() => parseEnvelope(text, "x"), () => decodeEnvelope({ ...MINIMAL, ...changes }, "x")]) {
           try {
-            expect(work().binary.sha256).toMatch(/^[0-9a-f]{64}$/);
+            expect(work().binary?.sha256).toMatch(/^[0-9a-f]{64}$/);
           } catch (error) {
             expect(error).toHaveProperty(
               "reason",

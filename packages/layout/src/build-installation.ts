@@ -1,5 +1,7 @@
 import { basename, dirname, join } from "node:path";
-import { type Envelope, encodeEnvelope, type Title } from "@nodemanager/core";
+import type { Title } from "@nodemanager/core";
+import type { BlobStore } from "./blob-store.ts";
+import { buildVersion, type VersionContent } from "./build-version.ts";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument, required } from "./document.ts";
 import { titleDocument } from "./documents.ts";
@@ -8,14 +10,12 @@ import { CURRENT, INSTANCES } from "./paths.ts";
 import { StagedTree } from "./staged-tree.ts";
 
 /** What is in a new installation. */
-export interface InstallationContent {
+export interface InstallationContent extends VersionContent {
   readonly title: Title;
   readonly requestId?: string | undefined;
   readonly installedAt: Date;
   readonly env: Readonly<Record<string, string>>;
   readonly args: readonly string[];
-  readonly envelope: Envelope;
-  readonly origin: string;
   /** The name of the version's directory. */
   readonly version: string;
 }
@@ -23,7 +23,6 @@ export interface InstallationContent {
 /**
  * Builds an installation and publishes it at `dir`. Whoever calls it keeps others away from the application's directory.
  *
- * @param binary - the blob that the version links to
  * @returns false when the place is taken
  * @throws NodeError `STORE_CORRUPT` when the application's directory belongs to another title
  */
@@ -31,7 +30,7 @@ export async function buildInstallation(
   context: LayoutContext,
   dir: string,
   content: InstallationContent,
-  binary: string,
+  blobs: BlobStore,
 ): Promise<boolean> {
   const { title, requestId, installedAt, env, args, version } = content;
   const app = dirname(dir);
@@ -48,10 +47,7 @@ export async function buildInstallation(
   const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
   await stage.file(inStage("settings.json"), encodeDocument({ title, requestId, installedAt, env, args }));
   await stage.emptyDirectory(inStage(INSTANCES));
-  await stage.directory(inStage(version));
-  await stage.file(inStage(version, "envelope.json"), encodeDocument(encodeEnvelope(content.envelope)));
-  await stage.file(inStage(version, "origin.json"), encodeDocument({ origin: content.origin }));
-  await stage.hardLink(inStage(version, "bin"), binary);
+  await buildVersion(stage, inStage(version), content, blobs);
   await stage.symlink(inStage(CURRENT), version);
   return await stage.publish(isFirst ? app : dir);
 }

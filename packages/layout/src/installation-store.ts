@@ -13,6 +13,7 @@ import { ApplicationReader } from "./application-reader.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { boundedMap } from "./bounded-map.ts";
 import { buildInstallation } from "./build-installation.ts";
+import { requireBlobs } from "./build-version.ts";
 import type { LayoutContext } from "./context.ts";
 import { exists } from "./exists.ts";
 import { InstallationReader } from "./installation-reader.ts";
@@ -32,8 +33,6 @@ export interface InstallOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly args?: readonly string[] | undefined;
   readonly requestId?: string | undefined;
-  /** SHA-256 of a committed blob. */
-  readonly binary: string;
 }
 
 /** The installations of a root. What a method acknowledges is durable. */
@@ -77,10 +76,10 @@ export class InstallationStore {
     const env = o.env ?? {};
     const args = o.args ?? [];
     await this.#context.attempt(`installing ${o.title}`, async () => {
-      await this.#checkBlob(o);
+      await requireBlobs(this.#blobs, o.envelope);
       using _ = await this.#applications.acquire(dirname(dir));
       const content = { ...o, env, args, installedAt, version };
-      if (!(await buildInstallation(this.#context, dir, content, this.#blobs.path(o.binary)))) {
+      if (!(await buildInstallation(this.#context, dir, content, this.#blobs))) {
         throw new NodeError("ALREADY_EXISTS", `there is an installation ${formatName(name)} already`);
       }
     });
@@ -210,18 +209,5 @@ export class InstallationStore {
   /** Forgets what is remembered of the disk, after everything was removed. */
   forget(): void {
     this.#requests.clear();
-  }
-
-  async #checkBlob(o: InstallOptions): Promise<void> {
-    const size = await this.#blobs.size(o.binary);
-    if (size === undefined) {
-      throw new NodeError("BINARY_NOT_FOUND", `binary ${o.binary} is not on this node`);
-    }
-    if (o.binary === o.envelope.binary.sha256 && size !== o.envelope.binary.sizeBytes) {
-      throw new NodeError(
-        "SIZE_MISMATCH",
-        `binary ${o.binary} has ${size} bytes on this node instead of ${o.envelope.binary.sizeBytes}`,
-      );
-    }
   }
 }

@@ -41,13 +41,13 @@ describe("installing", () => {
   });
 
   test.each([
-    { what: "no such blob", reason: "BINARY_NOT_FOUND", binary: "0".repeat(64) },
-    { what: "no digest", reason: "INVALID_ARGUMENT", binary: "../../etc/passwd" },
-  ])("W6: with $what leaves nothing behind", async ({ reason, binary }) => {
+    { what: "no such blob", reason: "BINARY_NOT_FOUND", sha256: "0".repeat(64) },
+    { what: "no digest", reason: "INVALID_ARGUMENT", sha256: "../../etc/passwd" },
+  ])("W6: with $what leaves nothing behind", async ({ reason, sha256 }) => {
     await using dir = await tempDir();
     await using root = await open(dir.path);
     const before = paths(dir.path);
-    const o = { title: TITLE, envelope: envelope(), origin: "file:/r/a", binary };
+    const o = { title: TITLE, envelope: { ...envelope(), binary: { sha256, sizeBytes: 1 } }, origin: "file:/r/a" };
     expect(await reasonOf(root.installations.install(o))).toBe(reason);
     expect(paths(dir.path)).toEqual(before);
   });
@@ -57,7 +57,7 @@ describe("installing", () => {
     await using root = await open(dir.path);
     await putBinary(root);
     const before = paths(dir.path);
-    const o = { title: TITLE, envelope: envelope(), origin: "file:/r/a", binary: SHA256 };
+    const o = { title: TITLE, envelope: envelope(), origin: "file:/r/a" };
     const args = [..."0123456789"].map((digit) => digit.repeat(110_000));
     expect(await reasonOf(root.installations.install({ ...o, args }))).toBe("INVALID_ARGUMENT");
     expect(paths(dir.path)).toEqual(before);
@@ -71,7 +71,7 @@ describe("installing", () => {
     await putBinary(root);
     const before = paths(dir.path);
     const wrong = { ...envelope(), binary: { sha256: SHA256, sizeBytes: 1 } };
-    const o = { title: TITLE, envelope: wrong, origin: "file:/r/a", binary: SHA256 };
+    const o = { title: TITLE, envelope: wrong, origin: "file:/r/a" };
     expect(await reasonOf(root.installations.install(o))).toBe("SIZE_MISMATCH");
     expect(paths(dir.path)).toEqual(before);
   });
@@ -102,7 +102,7 @@ describe("installing", () => {
     const made = await Promise.all(Array.from({ length: 20 }, () => install(root)));
     expect(new Set(made.map(({ name }) => name.installation)).size).toBe(20);
     const id = newInstallationId();
-    const o = { title: TITLE, id, envelope: envelope(), origin: "file:/r/a", binary: SHA256 };
+    const o = { title: TITLE, id, envelope: envelope(), origin: "file:/r/a" };
     const twice = await Promise.allSettled([root.installations.install(o), root.installations.install(o)]);
     expect(twice.map((result) => result.status).sort()).toEqual(["fulfilled", "rejected"]);
     expect(await reasonOf(root.installations.install(o))).toBe("ALREADY_EXISTS");

@@ -237,6 +237,7 @@ export class NodeManager implements NodeManagerApi {
       hostname: this.#ctx.node.hostname,
       version: this.#options.version,
       containment: this.#ctx.containment.kind,
+      isolation: "none",
     };
   }
 
@@ -254,6 +255,10 @@ export class NodeManager implements NodeManagerApi {
       ...(await countObjects(this.#ctx.root)),
       recovery: this.#recovery.report,
       residentBytes: process.memoryUsage.rss(),
+      origin: "",
+      workspace: "",
+      previousVersion: "",
+      healthy: false,
     };
   }
 

@@ -24,6 +24,18 @@ export interface Outcome {
   readonly object: string;
   /** For people: what was noticed on the way; may be empty. */
   readonly note: string;
+  /** Of an update: what it changes, or would. */
+  readonly changes?: readonly Change[] | undefined;
+}
+
+/** A difference between two versions. */
+export interface Change {
+  /** `version`, `args`, `env.LEVEL`, `binary.sha256`, `binary.size` and so on. */
+  readonly field: string;
+  /** Empty when there was none. */
+  readonly from: string;
+  /** Empty when there is none any more. */
+  readonly to: string;
 }
 
 /** What every operation takes. */

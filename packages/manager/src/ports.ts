@@ -11,6 +11,8 @@ export interface NodeDescription {
   /** Of the manager. */
   readonly version: string;
   readonly containment: "cgroup2" | "process-group";
+  /** `user`: each installation runs under an account of its own; `none`: all under the manager's. */
+  readonly isolation: "user" | "none";
 }
 
 /**

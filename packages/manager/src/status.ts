@@ -77,6 +77,14 @@ export interface ManagerStatus {
   /** What the last start-up found and did, a line each. */
   readonly recovery: readonly string[];
   readonly residentBytes: number;
+  /** Where its own updates come from; empty when it was not told. */
+  readonly origin: string;
+  /** The name of its version's directory; empty when it was not started from one. */
+  readonly workspace: string;
+  /** The semantic version that a revert goes back to; empty when there is none. */
+  readonly previousVersion: string;
+  /** Whether it has recovered and served long enough to count. */
+  readonly healthy: boolean;
 }
 
 /** What happens to running instances when the manager shuts down: they are suspended, or left alone and found again. */

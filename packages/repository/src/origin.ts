@@ -1,4 +1,4 @@
-import { hasReason, NodeError, parseTitle } from "@nodemanager/core";
+import { hasReason, NodeError, parseAnyTitle } from "@nodemanager/core";
 import { formatRepositoryAddress, parseRepositoryAddress, type RepositoryAddress } from "./repository-address.ts";
 import { isVersion } from "./version.ts";
 
@@ -45,7 +45,7 @@ export function formatOrigin(origin: Origin): string {
 
 function decodeApplication(text: string, name: string): string {
   try {
-    return parseTitle(decodeURIComponent(name));
+    return parseAnyTitle(decodeURIComponent(name));
   } catch (error) {
     if (hasReason(error, "RESERVED_TITLE")) {
       throw error;

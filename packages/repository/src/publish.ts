@@ -70,11 +70,12 @@ export async function publish(options: PublishOptions): Promise<Published> {
   // Anything wrong with it is said before the file is read and sent.
   describe({ sha256: "0".repeat(64), sizeBytes: 0 });
   await using binary = await BinaryFile.open(file);
-  const envelope = describe(await binary.ref(signal));
+  const ref = await binary.ref(signal);
+  const envelope = describe(ref);
   await uploadBinary({
     ...options,
     to: to.binaries,
-    ref: envelope.binary,
+    ref,
     source: (offset) => binary.read(offset, signal),
   });
   await to.applications.put(application, { profiles, envelope, signal });

@@ -8,6 +8,7 @@ import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import type { Release } from "@nodemanager/repository";
+import { binaryOf } from "@nodemanager/testing";
 
 /** What is there after the Nth change failed, and after publishing again. */
 export interface AfterFault {
@@ -84,10 +85,10 @@ async function visibleIn(path: string): Promise<readonly Release[]> {
     for (const profile of profiles) {
       const { envelope } = await repository.applications.match(application, { version, profiles: [profile] });
       let bytes = 0;
-      for await (const chunk of repository.binaries.open(envelope.binary.sha256)) {
+      for await (const chunk of repository.binaries.open(binaryOf(envelope).sha256)) {
         bytes += chunk.length;
       }
-      if (bytes !== envelope.binary.sizeBytes) {
+      if (bytes !== binaryOf(envelope).sizeBytes) {
         throw new Error(`an envelope with half a binary is visible: ${bytes} bytes`);
       }
     }

@@ -76,7 +76,11 @@ describe("an answer that is not right", () => {
   test.each([
     { what: "no title", change: { title: "" }, reason: "INVALID_TITLE" },
     { what: "a title that leads elsewhere", change: { title: "../../etc" }, reason: "INVALID_TITLE" },
-    { what: "the manager's title", change: { title: "node manager" }, reason: "RESERVED_TITLE" },
+    {
+      what: "what could be taken for the manager's title",
+      change: { title: " node manager" },
+      reason: "RESERVED_TITLE",
+    },
     { what: "no binary", change: { binary: undefined }, reason: "INVALID_ENVELOPE" },
     { what: "an odd digest", change: { binary: { sha256: "../x", sizeBytes: 1n } }, reason: "INVALID_ENVELOPE" },
     {

@@ -4,6 +4,7 @@ import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fetchBinary, openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
 import { serveRepository } from "@nodemanager/repository/server";
+import { binaryOf } from "@nodemanager/testing";
 
 /** In bytes, over what it was before. */
 export interface MemoryUse {
@@ -67,6 +68,6 @@ const sink = {
     sample(sink.written);
   },
 };
-await fetchBinary({ from: repository.binaries, ref: envelope.binary, sink, maxBytes: Number(size) });
+await fetchBinary({ from: repository.binaries, ref: binaryOf(envelope), sink, maxBytes: Number(size) });
 const use: MemoryUse = { publishingHeld, fetchingHeld: peak, residentPeak: resident - residentBefore };
 console.log(JSON.stringify(use));

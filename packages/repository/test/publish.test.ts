@@ -43,6 +43,8 @@ describe.each(KINDS)("publishing to a $kind repository", ({ make }) => {
       binary: content.ref,
       readiness: { kind: "tcp", host: "127.0.0.1", port: 80, timeoutMs: 30_000 },
       stop: { signal: "SIGTERM", graceMs: 10_000 },
+      packages: {},
+      soakMs: 3000,
       publisher: "",
     });
     expect(await made.repository.applications.match("my app", { profiles: ["q"] })).toEqual({ envelope, profile: "q" });
@@ -131,7 +133,7 @@ describe("what cannot be published is refused before anything is written", () =>
     { what: "an odd version", change: { description: { version: "v1" } }, reason: "INVALID_ENVELOPE" },
     { what: "a name with a slash", change: { application: "a/b" }, reason: "INVALID_TITLE" },
     { what: "an odd title", change: { description: { version: "1.0.0", title: "a\nb" } }, reason: "INVALID_TITLE" },
-    { what: "the reserved title", change: { application: "node manager" }, reason: "RESERVED_TITLE" },
+    { what: "the reserved title", change: { application: "Node manager" }, reason: "RESERVED_TITLE" },
     {
       what: "a variable that is the manager's",
       change: { description: { version: "1.0.0", env: { NODED_ROOT: "/" } } },

@@ -44,5 +44,5 @@ test("the envelope in the publishers' manual is one, and so is that of the READM
     timeoutMs: 10_000,
   });
   const [vector = ""] = /\{"title":"my app".*\}\}/.exec(readme) ?? [];
-  expect(decodeEnvelope(JSON.parse(vector), "the README").binary.sizeBytes).toBe(21);
+  expect(decodeEnvelope(JSON.parse(vector), "the README").binary?.sizeBytes).toBe(21);
 });

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRepository, type Repository } from "@nodemanager/repository";
-import { failureOf, reasonOf, tempDir } from "@nodemanager/testing";
+import { binaryOf, failureOf, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { chunksOf, contentAt, contentOf, offer, refOf } from "./fixture.ts";
 
@@ -32,7 +32,7 @@ test("a directory that was made by hand is a repository", async () => {
   const { applications, binaries } = await open(dir.path);
   expect(await applications.list()).toEqual([{ application: "my app", version: "1.0.0", profiles: ["linux"] }]);
   const { envelope } = await applications.match("my app", { profiles: ["linux"] });
-  expect(envelope.binary.sha256).toBe(sha256);
+  expect(binaryOf(envelope).sha256).toBe(sha256);
   expect((await contentAt(binaries, sha256)).toString()).toBe(GREETING);
 });
 
@@ -44,13 +44,13 @@ test("a copy of a repository is the same repository", async () => {
   const copy = await open(join(dir.path, "b"));
   expect(await copy.applications.list()).toEqual(await original.applications.list());
   expect(await copy.applications.match("..", { profiles: ["q:8"] })).toEqual({ envelope, profile: "q:8" });
-  expect(refOf(await contentAt(copy.binaries, envelope.binary.sha256))).toEqual(envelope.binary);
+  expect(refOf(await contentAt(copy.binaries, binaryOf(envelope).sha256))).toEqual(binaryOf(envelope));
 });
 
 test("what is published looks like the format says, and nothing else is there", async () => {
   await using dir = await tempDir();
   const repository = await open(dir.path);
-  const { binary } = await offer(repository, "my app", "1.0.0", ["linux"]);
+  const binary = binaryOf(await offer(repository, "my app", "1.0.0", ["linux"]));
   const names = await readdir(dir.path, { recursive: true });
   expect(names.sort()).toEqual([
     "applications",
@@ -168,7 +168,7 @@ describe("an envelope that cannot be used takes down its version, and no older o
       field: "schemaVersion",
     },
     { what: "with an odd title", text: { ...good, title: "a/b" }, reason: "INVALID_TITLE" },
-    { what: "with the reserved title", text: { ...good, title: "node manager" }, reason: "RESERVED_TITLE" },
+    { what: "with the reserved title", text: { ...good, title: "Node manager" }, reason: "RESERVED_TITLE" },
     { what: "too large", text: { ...good, publisher: "x".repeat(1024 * 1024) }, reason: "INVALID_ENVELOPE" },
   ])("$what", async ({ text, reason, field }) => {
     await using dir = await tempDir();
@@ -196,7 +196,7 @@ describe("an envelope that cannot be used takes down its version, and no older o
   ])("$what in its place is not followed, and nothing hangs", async ({ make }) => {
     await using dir = await tempDir();
     const repository = await open(dir.path);
-    const { binary } = await offer(repository, "app", "1.0.0", ["p"]);
+    const binary = binaryOf(await offer(repository, "app", "1.0.0", ["p"]));
     await mkdir(join(dir.path, "applications", "app", "2.0.0"));
     await make(join(dir.path, "applications", "app", "2.0.0", "p.json"));
     expect(await reasonOf(repository.applications.match("app", { profiles: ["p"] }))).toBe("REPOSITORY_CORRUPT");

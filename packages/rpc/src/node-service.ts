@@ -8,13 +8,14 @@ import { endOptions } from "./request.ts";
 export function nodeService(manager: NodeManagerApi): NodeServiceImplementation {
   return {
     async describe() {
-      const { profiles, specification, hostname, version, containment } = await manager.describe();
+      const { profiles, specification, hostname, version, containment, isolation } = await manager.describe();
       return {
         profiles: [...profiles],
         specification: specificationMessage(specification),
         hostname,
         version,
         containment,
+        isolation,
       };
     },
 

@@ -18,8 +18,11 @@ function eventMessage(event: OperationEvent): ObjectEvent {
       const { phase, done, goal, unit } = event;
       return { name, event: { $case: "progress", value: { phase, done: whole(done), goal: whole(goal), unit } } };
     }
-    case "outcome":
-      return { name, event: { $case: "outcome", value: { name: event.object, note: event.note } } };
+    case "outcome": {
+      const { object, note, changes = [] } = event;
+      const value = { name: object, note, changes: changes.map((change) => ({ ...change })) };
+      return { name, event: { $case: "outcome", value } };
+    }
     case "error":
       return { name, event: { $case: "error", value: encodeStatus(event.error) } };
   }

@@ -52,7 +52,16 @@ export function statusMessage(status: ObjectStatus): ObjectStatusMessage {
 
 function installationMessage(status: InstallationStatus): InstallationStatusMessage {
   const { origin, version, envelope, installedAt, instances, running } = status;
-  return { origin, version, envelope: envelopeMessage(envelope), installedAt, instances, running };
+  return {
+    origin,
+    version,
+    envelope: envelopeMessage(envelope),
+    installedAt,
+    instances,
+    running,
+    previousVersion: "",
+    user: "",
+  };
 }
 
 function instanceMessage(status: InstanceStatus): InstanceStatusMessage {

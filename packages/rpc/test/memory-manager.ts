@@ -137,6 +137,7 @@ export const DESCRIPTION: NodeDescription = {
   hostname: "device-7",
   version: "1.0.0",
   containment: "cgroup2",
+  isolation: "user",
 };
 
 export const MANAGER_STATUS: ManagerStatus = {
@@ -151,4 +152,8 @@ export const MANAGER_STATUS: ManagerStatus = {
   broken: 0,
   recovery: ["resumed 1 instance"],
   residentBytes: 2 ** 33,
+  origin: "file:/repository/manager",
+  workspace: "0002-20261122T091500Z",
+  previousVersion: "0.9.0",
+  healthy: true,
 };

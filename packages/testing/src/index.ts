@@ -1,3 +1,4 @@
+export { binaryOf } from "./binary-of.ts";
 export { CertificateAuthority, type CertificateFiles } from "./certificate-authority.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { type FlakyProxy, flakyProxy } from "./flaky-proxy.ts";

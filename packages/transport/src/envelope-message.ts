@@ -1,20 +1,47 @@
-import { decodeEnvelope, type Envelope, type Readiness } from "@nodemanager/core";
-import type { Envelope as EnvelopeMessage, Readiness as ReadinessMessage } from "@nodemanager/proto/v1";
+import { decodeEnvelope, type Envelope, type PackageRef, type Readiness } from "@nodemanager/core";
+import type {
+  Envelope as EnvelopeMessage,
+  Package as PackageMessage,
+  Readiness as ReadinessMessage,
+} from "@nodemanager/proto/v1";
 import { durationMessage, durationMs } from "./duration.ts";
 
 /** The message that carries an envelope. */
 export function envelopeMessage(envelope: Envelope): EnvelopeMessage {
-  const { title, version, args, env, binary, readiness, stop, publisher } = envelope;
+  const { title, version, args, env, binary, command, packages, readiness, stop, soakMs, publisher } = envelope;
   return {
     title,
     version,
     args: [...args],
     env: { ...env },
-    binary: { sha256: binary.sha256, sizeBytes: BigInt(binary.sizeBytes) },
+    binary: binary && { sha256: binary.sha256, sizeBytes: BigInt(binary.sizeBytes) },
+    command: command ?? "",
+    packages: packageMessages(packages),
     readiness: readinessMessage(readiness),
     stop: { signal: stop.signal, grace: durationMessage(stop.graceMs) },
+    soak: durationMessage(soakMs),
     publisher,
   };
+}
+
+/** The messages that carry packages. */
+export function packageMessages(packages: Readonly<Record<string, PackageRef>>): Record<string, PackageMessage> {
+  return Object.fromEntries(
+    Object.entries(packages).map(([name, { sha256, sizeBytes, format }]) => [
+      name,
+      { sha256, sizeBytes: BigInt(sizeBytes), format },
+    ]),
+  );
+}
+
+/** The packages in messages, not checked yet. */
+export function packageValues(packages: Readonly<Record<string, PackageMessage>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(packages).map(([name, { sha256, sizeBytes, format }]) => [
+      name,
+      { sha256, sizeBytes: Number(sizeBytes), format },
+    ]),
+  );
 }
 
 /**
@@ -24,8 +51,9 @@ export function envelopeMessage(envelope: Envelope): EnvelopeMessage {
  * @throws NodeError `INVALID_ENVELOPE` naming the field, `INVALID_TITLE`, `RESERVED_TITLE`, `INVALID_ARGUMENT`
  */
 export function envelopeFromMessage(message: EnvelopeMessage, source: string): Envelope {
-  const { title, version, args, env, binary, readiness, stop, publisher } = message;
+  const { title, version, args, env, binary, command, packages, readiness, stop, soak, publisher } = message;
   const graceMs = durationMs(stop?.grace, "stop.grace");
+  const soakMs = durationMs(soak, "soak");
   return decodeEnvelope(
     {
       title,
@@ -33,9 +61,12 @@ export function envelopeFromMessage(message: EnvelopeMessage, source: string): E
       args,
       env,
       binary: binary && { sha256: binary.sha256, sizeBytes: Number(binary.sizeBytes) },
+      ...(command !== "" && { command }),
+      packages: packageValues(packages),
       // One of a kind that this program does not know arrives without its kind, and must not pass for `none`.
       ...(readiness && { readiness: readinessValue(readiness) }),
       stop: { ...(stop?.signal && { signal: stop.signal }), ...(graceMs !== undefined && { graceMs }) },
+      ...(soakMs !== undefined && { soakMs }),
       publisher,
     },
     source,

@@ -47,7 +47,7 @@ describe("an envelope", () => {
     expect(await reasonOf(() => envelopeFromMessage(message, "the wire"))).toBe("INVALID_ENVELOPE");
     const huge = EnvelopeMessage.create({ ...minimal, binary: { ...minimal.binary, sizeBytes: 2n ** 63n } });
     expect(await reasonOf(() => envelopeFromMessage(huge, "the wire"))).toBe("INVALID_ENVELOPE");
-    const reserved = EnvelopeMessage.create({ ...message, ...minimal, title: "node manager" });
+    const reserved = EnvelopeMessage.create({ ...message, ...minimal, title: "Node manager" });
     expect(await reasonOf(() => envelopeFromMessage(reserved, "the wire"))).toBe("RESERVED_TITLE");
   });
 });

@@ -22,6 +22,7 @@ export async function describe({ session, signal }: Invocation): Promise<Output>
         ["libc", [specification?.libc?.family, specification?.libc?.version].join(" ").trim()],
         ["libraries", specification ? `${specification.libraries.length}; -o json lists them` : ""],
         ["containment", response.containment],
+        ["isolation", response.isolation],
       ]),
   });
 }

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { NodeError, parseTitle } from "@nodemanager/core";
+import { NodeError, parseAnyTitle } from "@nodemanager/core";
 import { Envelope, Progress } from "@nodemanager/proto/v1";
 import { formatOrigin, formatRepositoryAddress, publish } from "@nodemanager/repository";
 import { envelopeMessage } from "@nodemanager/transport";
@@ -15,9 +15,9 @@ import { ProgressReport } from "../render/progress.ts";
 /** `publish`. */
 export async function publishCommand({ args, terminal, io, signal }: Invocation): Promise<Output> {
   const repository = parseLocalRepository(required(args, "to"));
-  const title = parseTitle(required(args, "title"));
+  const title = parseAnyTitle(required(args, "title"));
   const version = required(args, "version");
-  const application = parseTitle(args.text("name") ?? title);
+  const application = parseAnyTitle(args.text("name") ?? title);
   const description = {
     version,
     title,

@@ -40,8 +40,12 @@ export async function repositoryMatch({ args, io, signal }: Invocation): Promise
         ["version", envelope.version],
         ["profile", profile],
         ["publisher", envelope.publisher],
-        ["sha256", envelope.binary.sha256],
-        ["size", `${envelope.binary.sizeBytes} bytes`],
+        ...(envelope.binary
+          ? ([
+              ["sha256", envelope.binary.sha256],
+              ["size", `${envelope.binary.sizeBytes} bytes`],
+            ] as const)
+          : ([["command", envelope.command ?? ""]] as const)),
         ["readiness", envelope.readiness.kind],
         ["stop", `${envelope.stop.signal}, ${envelope.stop.graceMs} ms`],
         ["args", envelope.args.map((arg) => JSON.stringify(arg)).join(" ")],

@@ -61,7 +61,6 @@ export async function install(root: Root, o: { title?: string; requestId?: strin
     origin: "file:/repository/redis",
     env: { LEVEL: "1" },
     args: ["--port", "6379"],
-    binary: SHA256,
     requestId: o.requestId,
   });
 }

@@ -29,7 +29,6 @@ async function installed(root: Root, id = INSTALLATION): Promise<unknown> {
     id,
     envelope: envelope(),
     origin: "file:/repository/redis",
-    binary: SHA256,
   });
 }
 async function created(root: Root): Promise<void> {

@@ -1,21 +1,16 @@
 import {
   checkAdditions,
-  type Envelope,
   formatName,
-  fromErrno,
   type InstallationName,
   NodeError,
   parseTitle,
   throwIfAborted,
 } from "@nodemanager/core";
-import { inspectBinary, isRunnable } from "@nodemanager/profile";
-import { fetchBinary, formatOrigin, parseOrigin, type Repository } from "@nodemanager/repository";
+import { formatOrigin, parseOrigin } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { InstallOptions, Outcome } from "../operation.ts";
-
-/** Progress is told when this share of a download has come in, so that a large one costs few messages. */
-const PROGRESS_STEPS = 100;
+import { fetchVersion } from "./fetch-version.ts";
 
 /**
  * Installs what an origin offers for this node.
@@ -40,6 +35,7 @@ export async function install(
 ): Promise<Outcome> {
   const { requestId } = options;
   const origin = parseOrigin(originText);
+  parseTitle(origin.application);
   checkAdditions(options);
   const known = requestId === undefined ? undefined : await ctx.root.installations.findByRequest(requestId);
   if (known) {
@@ -57,27 +53,14 @@ export async function install(
     version: origin.version,
   });
   const title = parseTitle(envelope.title);
-  using _held = await ctx.binaries.acquire(envelope.binary.sha256, o.signal);
-  const isNew = await fetchUnlessHere(ctx, repository, envelope, o);
-  try {
-    throwIfAborted(o.signal);
-    o.report({ phase: "installing", done: 0, goal: 0, unit: "" });
-    const record = await ctx.root.installations.install({
-      title,
-      envelope,
-      origin: formatOrigin(origin),
-      env: options.env ?? {},
-      args: options.args ?? [],
-      binary: envelope.binary.sha256,
-      requestId,
-    });
-    return { object: publish(ctx, record.name), note: "" };
-  } catch (error) {
-    if (isNew) {
-      await discard(ctx, envelope.binary.sha256);
-    }
-    throw fromErrno(error, `installing ${originText}`);
-  }
+  await using fetched = await fetchVersion(ctx, repository, envelope, o);
+  throwIfAborted(o.signal);
+  o.report({ phase: "installing", done: 0, goal: 0, unit: "" });
+  const { env = {}, args = [] } = options;
+  const content = { title, envelope, origin: formatOrigin(origin), env, args, requestId };
+  const { name } = await ctx.root.installations.install(content);
+  fetched.keep();
+  return { object: publish(ctx, name), note: "" };
 }
 
 function publish(ctx: Context, name: InstallationName): string {
@@ -85,69 +68,4 @@ function publish(ctx: Context, name: InstallationName): string {
   ctx.hub.publish(formatName({ kind: "application", title: name.title }));
   ctx.hub.publish(object);
   return object;
-}
-
-/** Takes back a binary that this call has brought; nobody else can have linked to it, because they wait for us. */
-async function discard(ctx: Context, sha256: string): Promise<void> {
-  try {
-    await ctx.root.blobs.retire(sha256);
-  } catch (error) {
-    ctx.logger.warn("a binary that nobody uses stays", { sha256, error });
-  }
-}
-
-/** Makes sure that the binary is in the blob store. @returns whether it was brought there */
-async function fetchUnlessHere(
-  ctx: Context,
-  repository: Repository,
-  envelope: Envelope,
-  o: TaskContext,
-): Promise<boolean> {
-  const { binary } = envelope;
-  if (await ctx.root.blobs.isIntact(binary)) {
-    return false;
-  }
-  if (binary.sizeBytes > ctx.maxBinaryBytes) {
-    throw new NodeError(
-      "TOO_LARGE",
-      `the binary has ${binary.sizeBytes} bytes, this node takes at most ${ctx.maxBinaryBytes}`,
-    );
-  }
-  await using blob = await ctx.root.blobs.begin(binary);
-  let told = -1;
-  await fetchBinary({
-    from: repository.binaries,
-    ref: binary,
-    sink: blob,
-    maxBytes: ctx.maxBinaryBytes,
-    signal: o.signal,
-    clock: ctx.clock,
-    tuning: ctx.transfer,
-    onProgress: (done, goal) => {
-      const step = goal === 0 ? 0 : Math.floor((done * PROGRESS_STEPS) / goal);
-      if (step !== told) {
-        told = step;
-        o.report({ phase: "fetching", done, goal, unit: "bytes" });
-      }
-    },
-  });
-  await checkRunsHere(ctx, await blob.head());
-  throwIfAborted(o.signal);
-  await blob.commit();
-  return true;
-}
-
-/** A publisher's label may be wrong; what the file says of itself is not. */
-async function checkRunsHere(ctx: Context, head: Uint8Array): Promise<void> {
-  const binary = inspectBinary(head);
-  if (binary.kind === "script") {
-    return;
-  }
-  if (binary.kind === "unknown") {
-    throw new NodeError("BINARY_INCOMPATIBLE", "the binary is neither a program nor a script that begins with #!");
-  }
-  const { runnable, reason } = isRunnable(await ctx.node.specification(), binary.specification);
-  if (!runnable) {
-    throw new NodeError("BINARY_INCOMPATIBLE", `the binary does not run on this node: ${reason}`);
-  }
 }

@@ -5,6 +5,7 @@ import {
   type InstallationName,
   type InstanceName,
   isErrno,
+  isSameEnvelope,
   NodeError,
 } from "@nodemanager/core";
 import { isAlive } from "@nodemanager/exec";
@@ -64,7 +65,7 @@ export async function refreshInstallation(ctx: Context, name: InstallationName, 
   if (record.state === "uninstalling") {
     return { object, note: "uninstalling" };
   }
-  const { version, binary } = record.envelope;
+  const { version } = record.envelope;
   try {
     const origin = parseOrigin(record.origin);
     await using repository = await ctx.openRepository(origin.repository);
@@ -72,7 +73,7 @@ export async function refreshInstallation(ctx: Context, name: InstallationName, 
       profiles: await ctx.node.profiles(),
       signal: o.signal,
     });
-    const same = envelope.version === version && envelope.binary.sha256 === binary.sha256;
+    const same = isSameEnvelope(envelope, record.envelope);
     return {
       object,
       note: same ? `${version} is up to date` : `${envelope.version} is available, ${version} is installed`,

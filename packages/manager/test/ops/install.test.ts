@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { NodeError } from "@nodemanager/core";
 import type { OperationEvent } from "@nodemanager/manager";
 import { openRepository, publish, type Repository } from "@nodemanager/repository";
-import { collect, failureOf, reasonOf, tempDir } from "@nodemanager/testing";
+import { binaryOf, collect, failureOf, reasonOf, tempDir } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { PROFILE, publication, repositoryDir } from "../support/applications.ts";
 import { objectOf, TestNode } from "../support/test-node.ts";
@@ -69,7 +69,7 @@ test.concurrent("a binary that an application has changed is not given to the ne
   await using node = await TestNode.open();
   const origin = await publication({ mode: "steady" });
   const first = await node.installation(await objectOf(node.manager.install(origin)));
-  const blob = node.root.blobs.path(first.envelope.binary.sha256);
+  const blob = node.root.blobs.path(binaryOf(first.envelope).sha256);
   const bytes = await readFile(blob);
   await chmod(blob, 0o700);
   await writeFile(blob, Buffer.alloc(bytes.length, "x"));

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { hasReason, isErrno, NodeError, parseTitle } from "@nodemanager/core";
+import { hasReason, isErrno, NodeError, parseAnyTitle } from "@nodemanager/core";
 import { decodeFileName, encodeFileName } from "../file-name.ts";
 import type { Release } from "../repository.ts";
 import { compareVersions, isVersion } from "../version.ts";
@@ -71,7 +71,7 @@ export class ApplicationTree {
 
 function checkApplication(application: string): void {
   try {
-    parseTitle(application);
+    parseAnyTitle(application);
   } catch (error) {
     if (hasReason(error, "INVALID_TITLE")) {
       throw new NodeError("INVALID_NAME", `the name of an application is a title: ${error.message}`, { cause: error });

@@ -1,6 +1,8 @@
 import { link, mkdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  type BinaryRef,
+  binariesOf,
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
@@ -75,7 +77,9 @@ export class DirectoryApplications implements ApplicationRepository {
     await this.#guard(`putting ${application}@${envelope.version}`, options, async () => {
       const names = profiles.map((profile) => this.#tree.file(application, envelope.version, profile));
       await this.#dir.forWriting();
-      await this.#checkBinary(envelope);
+      for (const ref of binariesOf(envelope)) {
+        await this.#checkBinary(ref);
+      }
       // Somebody else may remove the version, or put it, between looking and doing.
       while (
         !((await this.#putVersion(application, { envelope, profiles })) || (await this.#addProfiles(names, envelope)))
@@ -123,7 +127,7 @@ export class DirectoryApplications implements ApplicationRepository {
     });
   }
 
-  async #checkBinary({ binary: ref }: Envelope): Promise<void> {
+  async #checkBinary(ref: BinaryRef): Promise<void> {
     const { binary } = await this.#binaries.stat(ref.sha256);
     if (!binary) {
       throw new NodeError("BINARY_NOT_FOUND", `the repository has no binary ${ref.sha256}; upload it first`, {
