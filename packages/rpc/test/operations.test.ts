@@ -67,7 +67,7 @@ describe.each(["unix", "mutual TLS"] as const)("over %s", (network) => {
     const events = await collect(call(node.client));
     expect(events.map(({ event }) => event)).toEqual([
       { name, event: { $case: "progress", value: { phase: "working", done: 1n, goal: 2n, unit: "tasks" } } },
-      { name, event: { $case: "outcome", value: { name: `${name}/made`, note: "", changes: [] }, changes: [] } },
+      { name, event: { $case: "outcome", value: { name: `${name}/made`, note: "", changes: [] } } },
     ]);
     expect(node.manager.calls).toEqual([{ method, name, options: { signal: expect.any(AbortSignal), ...options } }]);
   });
@@ -126,7 +126,10 @@ test("a batch answers for each object, errors with their reasons included", asyn
     yield { kind: "progress", name: "apps/a/3", phase: "x", done: Number.NaN, goal: -1, unit: "" };
   };
   const events = await collect(node.client.applications.stop({ name: "apps" }));
-  expect(events[0]?.event?.event).toEqual({ $case: "outcome", value: { name: "apps/a/1", note: "as you wished", changes: [] } });
+  expect(events[0]?.event?.event).toEqual({
+    $case: "outcome",
+    value: { name: "apps/a/1", note: "as you wished", changes: [] },
+  });
   const error = events[1]?.event?.event;
   expect(error?.$case === "error" && hasReason(decodeStatus(error.value), "INSTANCE_NOT_FOUND")).toBe(true);
   expect(events[2]?.event?.event).toMatchObject({ value: { done: 0n, goal: 0n } });
