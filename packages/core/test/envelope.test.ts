@@ -1,11 +1,20 @@
 import { constants } from "node:os";
-import { decodeEnvelope, encodeEnvelope, parseEnvelope } from "@nodemanager/core";
+import {
+  binariesOf,
+  decodeEnvelope,
+  encodeEnvelope,
+  isSameEnvelope,
+  MANAGER_TITLE,
+  parseEnvelope,
+} from "@nodemanager/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failureOf } from "./failure.ts";
 
 const SHA256 = "0123456789abcdef".repeat(4);
 const MINIMAL = { title: "maps", version: "1.2.3", binary: { sha256: SHA256, sizeBytes: 7 } };
+
+const TAR = { sha256: SHA256, sizeBytes: 9, format: "tar" };
 
 /** The field that an error names when the minimal envelope is changed so. */
 function fieldOf(changes: Readonly<Record<string, unknown>>): string | undefined {
@@ -94,6 +103,28 @@ describe("an error names the field", () => {
     ["binary.sizeBytes", { binary: { sha256: SHA256, sizeBytes: -1 } }],
     ["binary.sizeBytes", { binary: { sha256: SHA256, sizeBytes: 1.5 } }],
     ["binary.sizeBytes", { binary: { sha256: SHA256, sizeBytes: 2 ** 53 } }],
+    ["command", { command: "app/run", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "app/run" }],
+    ["command", { binary: undefined, command: "other/run", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "/app/run", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "app/../run", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "./app/run", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "app//run", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "app/run/", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "app/a\0b", packages: { app: TAR } }],
+    ["command", { binary: undefined, command: "", packages: { app: TAR } }],
+    ["packages", { packages: [] }],
+    ["packages", { packages: JSON.parse('{"__proto__": {}}') }],
+    ["packages", { packages: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`p${index}`, TAR])) }],
+    ["packages.../x", { packages: { "../x": TAR } }],
+    ["packages..hidden", { packages: { ".hidden": TAR } }],
+    ["packages.-rf", { packages: { "-rf": TAR } }],
+    ["packages.a/b", { packages: { "a/b": TAR } }],
+    ["packages.app.format", { packages: { app: { ...TAR, format: "zip" } } }],
+    ["packages.app.sha256", { packages: { app: { ...TAR, sha256: "0" } } }],
+    ["packages.app.sizeBytes", { packages: { app: { ...TAR, sizeBytes: -1 } } }],
+    ["soakMs", { soakMs: -1 }],
+    ["soakMs", { soakMs: 24 * 60 * 60 * 1000 + 1 }],
     ["readiness", { readiness: "none" }],
     ["readiness.kind", { readiness: {} }],
     ["readiness.kind", { readiness: { kind: "soon" } }],
@@ -128,6 +159,38 @@ describe("an error names the field", () => {
       metadata: { field: "the document" },
     });
   });
+});
+
+test("a program may be in a package, and the manager may be offered under its own title", () => {
+  const { binary: _, ...withoutBinary } = MINIMAL;
+  const read = decodeEnvelope(
+    { ...withoutBinary, title: MANAGER_TITLE, command: "app/bin/..run", packages: { app: TAR } },
+    "the test",
+  );
+  expect(read).toMatchObject({ title: MANAGER_TITLE, command: "app/bin/..run", packages: { app: TAR } });
+  expect(read).not.toHaveProperty("binary");
+  expect(binariesOf(read)).toEqual([TAR]);
+  expect(binariesOf(decodeEnvelope({ ...MINIMAL, packages: { app: TAR } }, "the test"))).toEqual([MINIMAL.binary, TAR]);
+});
+
+test("two envelopes are the same when they say the same, in whatever order", () => {
+  const one = decodeEnvelope({ ...MINIMAL, env: { A: "1", B: "2" }, packages: { app: TAR } }, "one");
+  const other = decodeEnvelope({ packages: { app: TAR }, env: { B: "2", A: "1" }, ...MINIMAL }, "other");
+  expect(isSameEnvelope(one, other)).toBe(true);
+  expect(isSameEnvelope(one, { ...one, command: undefined })).toBe(true);
+  for (const change of [
+    { version: "1.2.4" },
+    { args: ["x"] },
+    { env: { A: "1" } },
+    { binary: { sha256: SHA256, sizeBytes: 8 } },
+    { packages: {} },
+    { readiness: { kind: "fd", timeoutMs: 1 } as const },
+    { stop: { signal: "SIGINT", graceMs: 10_000 } as const },
+    { soakMs: 1 },
+    { publisher: "me" },
+  ]) {
+    expect(isSameEnvelope(one, { ...one, ...change }), JSON.stringify(change)).toBe(false);
+  }
 });
 
 test.each([

@@ -1,4 +1,12 @@
-import { formatName, isInstallationId, isInstanceId, parseName, parseTitle } from "@nodemanager/core";
+import {
+  formatName,
+  isInstallationId,
+  isInstanceId,
+  isManagerTitle,
+  parseAnyTitle,
+  parseName,
+  parseTitle,
+} from "@nodemanager/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failureOf } from "./failure.ts";
@@ -112,6 +120,15 @@ describe("titles", () => {
     [" Node Manager ", "RESERVED_TITLE"],
   ])("%j is refused: %s", (text, reason) => {
     expect(failureOf(() => parseTitle(text)).reason).toBe(reason);
+  });
+
+  test("a publisher may use the manager's title, and none that could be taken for it", () => {
+    expect(parseAnyTitle("node manager")).toBe("node manager");
+    expect(parseAnyTitle("maps")).toBe("maps");
+    for (const text of [" node manager", "Node Manager", "NODE MANAGER "]) {
+      expect(failureOf(() => parseAnyTitle(text)).reason).toBe("RESERVED_TITLE");
+    }
+    expect(["node manager", " Node Manager", "maps"].map(isManagerTitle)).toEqual([true, true, false]);
   });
 
   test("a message shows a title so that a terminal does not obey it", () => {

@@ -27,6 +27,21 @@ describe("an envelope", () => {
     expect(envelopeFromMessage(EnvelopeMessage.decode(bytes), "the wire")).toEqual(envelope);
   });
 
+  test("survives the wire with its packages, and with its program in one of them", async () => {
+    const { binary: _, ...withoutBinary } = minimal;
+    const app = { sha256: "1".repeat(64), sizeBytes: 2 ** 33, format: "tar.gz" };
+    const envelope = decodeEnvelope({ ...withoutBinary, command: "app/run", packages: { app }, soakMs: 0 }, "the test");
+    const bytes = EnvelopeMessage.encode(envelopeMessage(envelope)).finish();
+    expect(envelopeFromMessage(EnvelopeMessage.decode(bytes), "the wire")).toEqual(envelope);
+    const huge = EnvelopeMessage.create({
+      ...envelopeMessage(envelope),
+      packages: { app: { ...app, sizeBytes: 2n ** 63n } },
+    });
+    expect(await failureOf(() => envelopeFromMessage(huge, "the wire"))).toMatchObject({
+      metadata: { field: "packages.app.sizeBytes" },
+    });
+  });
+
   test("without its optional fields gets their defaults", () => {
     const message = EnvelopeMessage.create({ ...minimal, binary: { ...minimal.binary, sizeBytes: 2n ** 40n } });
     expect(envelopeFromMessage(message, "the wire")).toEqual(decodeEnvelope(minimal, "the test"));
