@@ -3,4 +3,5 @@ export { CertificateAuthority, type CertificateFiles } from "./certificate-autho
 export { FakeClock } from "./fake-clock.ts";
 export { type FlakyProxy, flakyProxy } from "./flaky-proxy.ts";
 export { collect, failureOf, reasonOf } from "./reason.ts";
+export { paxOf, type TarPart, tarOf } from "./tar.ts";
 export { type TempDir, tempDir } from "./temp-dir.ts";

@@ -6,7 +6,8 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   proto: [],
   profile: ["core"],
-  layout: ["core"],
+  archive: ["core"],
+  layout: ["core", "archive"],
   exec: ["core"],
   transport: ["core", "proto"],
   repository: ["core", "proto", "transport"],
@@ -14,7 +15,7 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   rpc: ["core", "proto", "transport", "type manager"],
   app: ["core", "exec/child", "proto", "rpc", "transport"],
   noded: ["core", "proto", "profile", "layout", "exec", "transport", "repository", "manager", "rpc"],
-  nmctl: ["core", "profile", "proto", "repository", "rpc/client", "transport"],
+  nmctl: ["archive", "core", "profile", "proto", "repository", "rpc/client", "transport"],
   testing: ["core"],
 };
 
