@@ -46,5 +46,12 @@ export {
   parseTitle,
   type Title,
 } from "./names.ts";
-export type { BinaryRef, PackageFormat, PackageRef } from "./packages.ts";
+export {
+  type BinaryRef,
+  decodePackages,
+  effectivePackages,
+  type PackageFormat,
+  type PackageRef,
+  packagesSchema,
+} from "./packages.ts";
 export { isSameProcess, type ProcessIdentity } from "./process-identity.ts";

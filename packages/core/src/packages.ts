@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { NodeError } from "./errors.ts";
 
 /** Which bytes a binary has. */
 export interface BinaryRef {
@@ -50,6 +51,29 @@ export const packagesSchema: v.GenericSchema<Readonly<Record<string, PackageRef>
   v.record(packageName, packageRef),
   v.check((value) => Object.keys(value).length <= PACKAGES_MAX, `has more than ${PACKAGES_MAX} entries`),
 );
+
+/**
+ * Reads packages from their JSON value.
+ *
+ * @throws NodeError `INVALID_ARGUMENT` naming the field
+ */
+export function decodePackages(value: unknown): Readonly<Record<string, PackageRef>> {
+  const result = v.safeParse(v.object({ packages: packagesSchema }), { packages: value });
+  if (!result.success) {
+    const [issue] = result.issues;
+    const field = v.getDotPath(issue) ?? "packages";
+    throw new NodeError("INVALID_ARGUMENT", `${field}: ${issue.message}`, { metadata: { field } });
+  }
+  return result.output.packages;
+}
+
+/** The packages that a version has: the envelope's, and over those of the same name what the installation was given. */
+export function effectivePackages(
+  envelope: { readonly packages: Readonly<Record<string, PackageRef>> },
+  given: Readonly<Record<string, PackageRef>> = {},
+): Readonly<Record<string, PackageRef>> {
+  return { ...envelope.packages, ...given };
+}
 
 /** The path of a program below the directory of all packages. */
 export const commandSchema: v.GenericSchema<string> = v.pipe(

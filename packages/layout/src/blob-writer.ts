@@ -5,7 +5,6 @@ import type { NewFile } from "./fs-ops.ts";
 
 /** Binaries can be read and executed by their owner, and written by nobody. */
 const BINARY_MODE = 0o500;
-const HEAD_BYTES = 4096;
 
 /** One blob while it is written. Disposing it before {@link commit} has returned removes what was written. */
 export class BlobWriter implements AsyncDisposable {
@@ -15,7 +14,6 @@ export class BlobWriter implements AsyncDisposable {
   readonly #temporary: string;
   readonly #place: string;
   readonly #clear: () => Promise<void>;
-  #head = Buffer.alloc(0);
   #written = 0;
   #done = false;
 
@@ -47,15 +45,7 @@ export class BlobWriter implements AsyncDisposable {
       throw new NodeError("TOO_LARGE", `binary ${this.#ref.sha256} has more than its ${this.#ref.sizeBytes} bytes`);
     }
     await this.#context.attempt(`storing binary ${this.#ref.sha256}`, () => this.#file.write(chunk));
-    if (this.#head.length < HEAD_BYTES) {
-      this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES - this.#head.length)]);
-    }
     this.#written += chunk.length;
-  }
-
-  /** The first 4 KiB, or as much as was written. */
-  async head(): Promise<Uint8Array> {
-    return this.#head;
   }
 
   /**

@@ -32,7 +32,7 @@ export async function buildInstallation(
   content: InstallationContent,
   blobs: BlobStore,
 ): Promise<boolean> {
-  const { title, requestId, installedAt, env, args, version } = content;
+  const { title, requestId, installedAt, env, args, packages, version } = content;
   const app = dirname(dir);
   // The first one appears together with its application's directory, so that no empty one is ever left.
   const isFirst = !(await exists(context, app));
@@ -45,9 +45,9 @@ export async function buildInstallation(
     await stage.directory(basename(dir));
   }
   const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
-  await stage.file(inStage("settings.json"), encodeDocument({ title, requestId, installedAt, env, args }));
+  await stage.file(inStage("settings.json"), encodeDocument({ title, requestId, installedAt, env, args, packages }));
   await stage.emptyDirectory(inStage(INSTANCES));
-  await buildVersion(stage, inStage(version), content, blobs);
+  await buildVersion(context, stage, inStage(version), content, blobs);
   await stage.symlink(inStage(CURRENT), version);
   return await stage.publish(isFirst ? app : dir);
 }

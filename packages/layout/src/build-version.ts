@@ -1,24 +1,47 @@
 import { join } from "node:path";
-import { type BinaryRef, binariesOf, type Envelope, encodeEnvelope, NodeError } from "@nodemanager/core";
+import {
+  type BinaryRef,
+  binariesOf,
+  type Envelope,
+  effectivePackages,
+  encodeEnvelope,
+  NodeError,
+  type PackageRef,
+} from "@nodemanager/core";
 import type { BlobStore } from "./blob-store.ts";
+import { type BuildPackagesOptions, buildPackages } from "./build-packages.ts";
+import type { LayoutContext } from "./context.ts";
 import { encodeDocument } from "./document.ts";
+import { programPath } from "./paths.ts";
+import { readHead, requireProgram } from "./program-file.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
 /** What is in a version's directory. */
 export interface VersionContent {
   readonly envelope: Envelope;
   readonly origin: string;
+  /** The installation's own packages; win over the envelope's. */
+  readonly packages?: Readonly<Record<string, PackageRef>> | undefined;
+  readonly build?: BuildOptions | undefined;
+}
+
+/** How a version is built. */
+export interface BuildOptions extends BuildPackagesOptions {
+  /** Looks at the first bytes of the program before the version appears; it does not appear when this throws. */
+  readonly checkProgram?: ((head: Uint8Array) => Promise<void>) | undefined;
 }
 
 /**
  * Builds a version in a staged tree; it appears when the tree does.
  *
  * @param dir - where in the tree
+ * @throws NodeError `INVALID_PACKAGE`, `TOO_LARGE`, `CANCELLED`; what `checkProgram` throws
  */
 export async function buildVersion(
+  context: LayoutContext,
   stage: StagedTree,
   dir: string,
-  { envelope, origin }: VersionContent,
+  { envelope, origin, packages, build = {} }: VersionContent,
   blobs: BlobStore,
 ): Promise<void> {
   await stage.directory(dir);
@@ -27,6 +50,12 @@ export async function buildVersion(
   if (envelope.binary) {
     await stage.hardLink(join(dir, "bin"), blobs.path(envelope.binary.sha256));
   }
+  await buildPackages(context, stage, dir, effectivePackages(envelope, packages), blobs, build);
+  const program = programPath(join(stage.dir, dir), envelope);
+  if (envelope.command !== undefined) {
+    await requireProgram(context, program, envelope.command);
+  }
+  await build.checkProgram?.(await readHead(context, program));
 }
 
 /**
@@ -34,8 +63,11 @@ export async function buildVersion(
  *
  * @throws NodeError `BINARY_NOT_FOUND`, `SIZE_MISMATCH`, `INVALID_ARGUMENT` for a digest that is none
  */
-export async function requireBlobs(blobs: BlobStore, envelope: Envelope): Promise<void> {
-  for (const ref of binariesOf(envelope)) {
+export async function requireBlobs(
+  blobs: BlobStore,
+  { envelope, packages }: Pick<VersionContent, "envelope" | "packages">,
+): Promise<void> {
+  for (const ref of binariesOf({ ...envelope, packages: effectivePackages(envelope, packages) })) {
     await requireBlob(blobs, ref);
   }
 }

@@ -1,4 +1,4 @@
-import type { ExitStatus, ProcessIdentity } from "@nodemanager/core";
+import { type ExitStatus, type ProcessIdentity, packagesSchema } from "@nodemanager/core";
 import * as v from "valibot";
 
 /** What is in the documents below a root, one schema a kind. A `schemaVersion` is in each and checked by the reader. */
@@ -42,6 +42,7 @@ export const settingsDocument = v.object({
   installedAt: date,
   env: v.record(v.string(), v.string()),
   args: v.array(v.string()),
+  packages: v.optional(packagesSchema),
 });
 
 export const originDocument = v.object({ origin: v.string() });

@@ -42,6 +42,11 @@ export interface FsOps {
   readFile(path: string, maxBytes: number): Promise<Uint8Array>;
   /** The SHA-256 of a regular file's bytes in lower-case hexadecimal; refuses what is none as {@link readFile} does. */
   sha256(path: string): Promise<string>;
+  /**
+   * The bytes of a regular file, a piece at a time; refuses what is none as {@link readFile} does. Closes it when its
+   * consumer leaves.
+   */
+  readChunks(path: string): AsyncIterable<Uint8Array>;
   readlink(path: string): Promise<string>;
   realpath(path: string): Promise<string>;
   /** Makes a file that must not exist; never through a symbolic link. */

@@ -1,9 +1,10 @@
 export { BlobStore } from "./blob-store.ts";
 export { BlobWriter } from "./blob-writer.ts";
+export type { BuildOptions } from "./build-version.ts";
 export type { Entry, EntryKind, FileStat, FsOps, NewFile } from "./fs-ops.ts";
 export { InstallationStore, type InstallOptions } from "./installation-store.ts";
 export type { ClaimedLaunch, Ending } from "./instance-claims.ts";
-export { InstanceStore } from "./instance-store.ts";
+export { InstanceStore, type PinnedVersion } from "./instance-store.ts";
 export { ManagerStore, type StageWorkspaceOptions, type WorkspaceRecord } from "./manager-store.ts";
 export { nodeFs } from "./node-fs.ts";
 export { FORMAT, type OpenRootOptions, openRoot } from "./open-root.ts";

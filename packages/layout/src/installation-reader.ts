@@ -106,7 +106,7 @@ export class InstallationReader {
     if (settings.value.title !== name.title) {
       throw corrupt(settingsFile, "title", `is ${JSON.stringify(settings.value.title)}`);
     }
-    const { env, args, requestId, installedAt } = settings.value;
+    const { env, args, packages = {}, requestId, installedAt } = settings.value;
     return {
       kind: "installation",
       name,
@@ -117,6 +117,7 @@ export class InstallationReader {
       origin: origin.value.origin,
       env,
       args,
+      packages,
       requestId,
       installedAt,
     };

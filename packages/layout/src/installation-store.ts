@@ -7,13 +7,14 @@ import {
   KeyedMutex,
   NodeError,
   newInstallationId,
+  type PackageRef,
   type Title,
 } from "@nodemanager/core";
 import { ApplicationReader } from "./application-reader.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { boundedMap } from "./bounded-map.ts";
 import { buildInstallation } from "./build-installation.ts";
-import { requireBlobs } from "./build-version.ts";
+import { type BuildOptions, requireBlobs } from "./build-version.ts";
 import type { LayoutContext } from "./context.ts";
 import { exists } from "./exists.ts";
 import { InstallationReader } from "./installation-reader.ts";
@@ -32,6 +33,9 @@ export interface InstallOptions {
   readonly origin: string;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly args?: readonly string[] | undefined;
+  /** Win over the envelope's of the same name. */
+  readonly packages?: Readonly<Record<string, PackageRef>> | undefined;
+  readonly build?: BuildOptions | undefined;
   readonly requestId?: string | undefined;
 }
 
@@ -60,7 +64,8 @@ export class InstallationStore {
    * Makes an installation with its first version, out of sight, and lets it appear by one rename.
    *
    * @throws NodeError `BINARY_NOT_FOUND`, `SIZE_MISMATCH` when the blob is not there or not whole, `ALREADY_EXISTS` for a
-   *   given id, `INVALID_ARGUMENT` when settings or envelope are longer than a document may be, `DISK_FULL`, `READ_ONLY`,
+   *   given id, `INVALID_ARGUMENT` when settings or envelope are longer than a document may be, `INVALID_PACKAGE`,
+   *   `TOO_LARGE` for a package, `CANCELLED`, what `build.checkProgram` throws, `DISK_FULL`, `READ_ONLY`,
    *   `ROOT_NOT_WRITABLE`, `STORE_CORRUPT` when the application's directory belongs to another title. Nothing is visible
    *   then.
    */
@@ -76,7 +81,7 @@ export class InstallationStore {
     const env = o.env ?? {};
     const args = o.args ?? [];
     await this.#context.attempt(`installing ${o.title}`, async () => {
-      await requireBlobs(this.#blobs, o.envelope);
+      await requireBlobs(this.#blobs, o);
       using _ = await this.#applications.acquire(dirname(dir));
       const content = { ...o, env, args, installedAt, version };
       if (!(await buildInstallation(this.#context, dir, content, this.#blobs))) {
@@ -96,6 +101,7 @@ export class InstallationStore {
       origin: o.origin,
       env,
       args,
+      packages: o.packages ?? {},
       requestId: o.requestId,
       installedAt,
     };

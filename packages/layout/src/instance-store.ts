@@ -20,10 +20,29 @@ import { InstallationReader } from "./installation-reader.ts";
 import type { InstallationStore } from "./installation-store.ts";
 import { type ClaimedLaunch, type Ending, InstanceClaims } from "./instance-claims.ts";
 import { InstanceReader, SUSPENDED } from "./instance-reader.ts";
-import { INSTANCES, installationDir, instanceDir, parseInstanceDirName, stoppedInstanceDir } from "./paths.ts";
+import { linkPackages } from "./packages-link.ts";
+import {
+  INSTANCES,
+  installationDir,
+  instanceDir,
+  PACKAGES,
+  parseInstanceDirName,
+  programPath,
+  stoppedInstanceDir,
+} from "./paths.ts";
 import type { BrokenRecord, InstanceRecord, LastExit, Launch, Suspension } from "./records.ts";
 import { retire } from "./retire.ts";
 import { replaceFile, unlinkIfThere } from "./write-atomic.ts";
+
+/** The version that an instance pins. */
+export interface PinnedVersion {
+  readonly envelope: Envelope;
+  /** Absolute. */
+  readonly program: string;
+  readonly dir: string;
+  /** Absolute; undefined when the version has no packages. */
+  readonly packagesDir: string | undefined;
+}
 
 /** The instances of a root; see {@link InstanceClaims} for the transitions and what is durable when. */
 export class InstanceStore {
@@ -123,16 +142,33 @@ export class InstanceStore {
    *
    * @throws NodeError `STORE_CORRUPT`
    */
-  async version(record: InstanceRecord): Promise<{ envelope: Envelope; binPath: string; dir: string }> {
+  async version(record: InstanceRecord): Promise<PinnedVersion> {
     const dir = record.versionDir;
     return await this.#context.attempt(`reading the version of ${formatName(record.name)}`, async () => {
       const envelope = await this.#installationReader.envelope(dir);
-      const binPath = join(dir, "bin");
-      if (!(await exists(this.#context, binPath))) {
-        throw corrupt(binPath, "", "is missing");
+      const program = programPath(dir, envelope);
+      if (!(await exists(this.#context, program))) {
+        throw corrupt(program, "", "is missing");
       }
-      return { envelope, binPath, dir };
+      const packagesDir = join(dir, PACKAGES);
+      return {
+        envelope,
+        program,
+        dir,
+        packagesDir: (await exists(this.#context, packagesDir)) ? packagesDir : undefined,
+      };
     });
+  }
+
+  /**
+   * Lets the application find the packages of the version that it runs as `packages` in its workspace.
+   *
+   * @throws NodeError `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`
+   */
+  async linkPackages(record: InstanceRecord): Promise<void> {
+    await this.#context.attempt(`linking the packages of ${formatName(record.name)}`, () =>
+      linkPackages(this.#context, record.rootDir),
+    );
   }
 
   /**

@@ -11,7 +11,7 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY
 const fsync = promisify(fs.fsync);
 const writeAsync = promisify(fs.write);
 
-const HASH_BYTES = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 /** Larger writes go to the thread pool. */
 const SMALL_BYTES = 16 * 1024;
 
@@ -45,14 +45,12 @@ export const nodeFs: FsOps = {
     }
   },
   async sha256(path) {
-    const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (!fs.fstatSync(fd).isFile()) {
-      fs.closeSync(fd);
-      throw errno("EFTYPE", `not a regular file: ${path}`);
-    }
     const hash = createHash("sha256");
-    await pipeline(fs.createReadStream(path, { fd, highWaterMark: HASH_BYTES }), hash);
+    await pipeline(openStream(path), hash);
     return hash.digest("hex");
+  },
+  async *readChunks(path) {
+    yield* openStream(path);
   },
   async readlink(path) {
     return fs.readlinkSync(path);
@@ -148,10 +146,24 @@ class NodeFile implements NewFile {
   }
 }
 
+function openStream(path: string): fs.ReadStream {
+  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const stat = fs.fstatSync(fd);
+  if (!stat.isFile()) {
+    fs.closeSync(fd);
+    throw noRegularFile(stat, path);
+  }
+  return fs.createReadStream(path, { fd, highWaterMark: CHUNK_BYTES });
+}
+
+function noRegularFile(stat: fs.Stats, path: string): Error {
+  return stat.isDirectory() ? errno("EISDIR", `a directory: ${path}`) : errno("EFTYPE", `not a regular file: ${path}`);
+}
+
 function readRegular(fd: number, path: string, maxBytes: number): Uint8Array {
   const stat = fs.fstatSync(fd);
   if (!stat.isFile()) {
-    throw stat.isDirectory() ? errno("EISDIR", `a directory: ${path}`) : errno("EFTYPE", `not a regular file: ${path}`);
+    throw noRegularFile(stat, path);
   }
   if (stat.size > maxBytes) {
     throw errno("EFBIG", `${stat.size} bytes, more than ${maxBytes}: ${path}`);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import {
+  type Envelope,
   type InstallationId,
   type InstallationName,
   type InstanceId,
@@ -18,6 +19,10 @@ const SHA256 = /^[0-9a-f]{64}$/;
 export const CURRENT = "current";
 export const UNINSTALLING = "uninstalling";
 export const INSTANCES = "instances";
+
+/** In a version's directory: its packages, and the archives that they were unpacked from. */
+export const PACKAGES = "packages";
+export const ARCHIVES = "archives";
 
 const INSTALLATION = "installation-";
 const UNINSTALLED = "uninstalled-installation-";
@@ -74,6 +79,11 @@ export function isVersionDirName(name: string): boolean {
 /** The sequence number in a version's directory name. */
 export function versionSequence(name: string): number {
   return Number.parseInt(name, 10);
+}
+
+/** The program in a version's directory. */
+export function programPath(versionDir: string, { command }: Pick<Envelope, "command">): string {
+  return command === undefined ? join(versionDir, "bin") : join(versionDir, PACKAGES, command);
 }
 
 /** What an instance's `version` link holds. */

@@ -4,6 +4,7 @@ import type {
   InstallationName,
   InstanceName,
   NodeError,
+  PackageRef,
   ProcessIdentity,
 } from "@nodemanager/core";
 
@@ -22,6 +23,8 @@ export interface InstallationRecord {
   readonly env: Readonly<Record<string, string>>;
   /** What was said at installation; appended to the envelope's. */
   readonly args: readonly string[];
+  /** What was said at installation; wins over the envelope's of the same name. */
+  readonly packages: Readonly<Record<string, PackageRef>>;
   readonly requestId?: string | undefined;
   readonly installedAt: Date;
 }

@@ -5,6 +5,9 @@ import { DIRECTORY_MODE } from "./directories.ts";
 import type { NewFile } from "./fs-ops.ts";
 import { retire } from "./retire.ts";
 
+/** How many files are open at a time, and synced with one commit of the file system's journal. */
+const BATCH = 64;
+
 export interface PublishOptions {
   /** Looks, after the rename, whether it may stay; when it throws, the tree is taken back. */
   readonly confirm?: () => Promise<void>;
@@ -23,6 +26,7 @@ export class StagedTree implements AsyncDisposable {
   readonly dir: string;
   readonly #context: LayoutContext;
   readonly #directories: string[] = [];
+  /** Written and not yet synced. */
   readonly #files: NewFile[] = [];
   #published = false;
 
@@ -54,12 +58,24 @@ export class StagedTree implements AsyncDisposable {
    * @param mode - 0600 unless given; holds whatever the umask
    */
   async file(path: string, bytes: Uint8Array, mode?: number): Promise<void> {
-    const file = await this.#context.fs.createFile(join(this.dir, path), 0o600);
-    this.#files.push(file);
+    const file = await this.#create(path);
     await file.write(bytes);
     if (mode !== undefined) {
       await file.setMode(mode);
     }
+  }
+
+  /**
+   * Writes a file as its bytes come.
+   *
+   * @throws what the source throws
+   */
+  async fileFrom(path: string, bytes: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
+    const file = await this.#create(path);
+    for await (const chunk of bytes) {
+      await file.write(chunk);
+    }
+    await file.setMode(mode);
   }
 
   async symlink(path: string, target: string): Promise<void> {
@@ -78,7 +94,7 @@ export class StagedTree implements AsyncDisposable {
    * @throws the errno; nothing stays in its place then, or, when taking it back failed too, the whole tree
    */
   async publish(place: string, o: PublishOptions = {}): Promise<boolean> {
-    await this.#sync();
+    await this.#sync(this.#directories);
     try {
       await this.#context.fs.rename(this.dir, place);
     } catch (error) {
@@ -111,15 +127,30 @@ export class StagedTree implements AsyncDisposable {
     });
   }
 
-  /** All at once and after everything was made: then one commit of the file system's journal serves them all. */
-  async #sync(): Promise<void> {
+  async #create(path: string): Promise<NewFile> {
+    if (this.#files.length >= BATCH) {
+      await this.#sync([]);
+    }
+    const file = await this.#context.fs.createFile(join(this.dir, path), 0o600);
+    this.#files.push(file);
+    return file;
+  }
+
+  /**
+   * Many at once and as late as may be: then one commit of the file system's journal serves them all. Directories come
+   * last, when everything in them was made.
+   */
+  async #sync(directories: readonly string[]): Promise<void> {
     const files = this.#files.map((file) => file.sync());
-    const directories = this.#directories.map((dir) => this.#context.fs.syncDir(dir));
-    const results = await Promise.allSettled([...files, ...directories]);
+    const first = directories.slice(0, BATCH);
+    const results = await Promise.allSettled([...files, ...first.map((dir) => this.#context.fs.syncDir(dir))]);
     await this.#close();
     const failed = results.find((result) => result.status === "rejected");
     if (failed) {
       throw failed.reason;
+    }
+    if (directories.length > BATCH) {
+      await this.#sync(directories.slice(BATCH));
     }
   }
 

@@ -73,17 +73,6 @@ describe("the store of binaries", () => {
     expect(blobs(root)).toEqual([]);
   });
 
-  test("the first bytes are at hand, at most 4 KiB, however they came", async () => {
-    await using dir = await tempDir();
-    await using root = await open(dir.path);
-    await using writer = await root.blobs.begin({ sha256: SHA256, sizeBytes: 20_000 });
-    expect((await writer.head()).length).toBe(0);
-    await writer.write(Uint8Array.of(1, 2));
-    await writer.write(new Uint8Array(9_000).fill(3));
-    const head = await writer.head();
-    expect(head).toEqual(Buffer.concat([Buffer.of(1, 2), Buffer.alloc(4094, 3)]));
-  });
-
   test("more or fewer bytes than announced are refused", async () => {
     await using dir = await tempDir();
     await using root = await open(dir.path);

@@ -304,7 +304,7 @@ describe("instances", () => {
     renameSync(join(dir.path, "here"), join(dir.path, "else", "where"));
     await using root = await open(join(dir.path, "else", "where"));
     const record = await root.instances.read(name);
-    expect((await root.instances.version(record)).binPath).toBe(join(record.versionDir, "bin"));
+    expect((await root.instances.version(record)).program).toBe(join(record.versionDir, "bin"));
     expect(record.versionDir.startsWith(root.dir)).toBe(true);
   });
 

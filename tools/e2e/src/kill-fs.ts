@@ -56,6 +56,9 @@ export function withKillSwitch(fs: FsOps, kill: KillSwitch): FsOps {
     readdir: (dir) => read(`readdir ${basename(dir)}`, () => fs.readdir(dir)),
     readFile: (path, maxBytes) => read(`readFile ${basename(path)}`, () => fs.readFile(path, maxBytes)),
     sha256: (path) => read(`sha256 ${basename(path)}`, () => fs.sha256(path)),
+    readChunks: async function* (path) {
+      yield* await read(`readChunks ${basename(path)}`, async () => fs.readChunks(path));
+    },
     readlink: (path) => read(`readlink ${basename(path)}`, () => fs.readlink(path)),
     realpath: (path) => read(`realpath ${basename(path)}`, () => fs.realpath(path)),
     createFile: (path, mode) =>

@@ -42,6 +42,9 @@ export class RecordingFs implements FsOps {
   async sha256(path: string): Promise<string> {
     return await this.#read("sha256", path, () => nodeFs.sha256(path));
   }
+  async *readChunks(path: string): AsyncGenerator<Uint8Array> {
+    yield* await this.#read("readChunks", path, async () => nodeFs.readChunks(path));
+  }
   async readlink(path: string): Promise<string> {
     return await this.#read("readlink", path, () => nodeFs.readlink(path));
   }
