@@ -61,6 +61,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       },
       shutdownPolicy: settings.shutdownPolicy,
       maxBinaryBytes: settings.maxBinaryBytes,
+      maxPackageBytes: settings.maxPackageBytes,
       transfer: settings.repositoryStallMs === undefined ? undefined : { stallMs: settings.repositoryStallMs },
       logger,
     });

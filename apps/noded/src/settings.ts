@@ -11,6 +11,7 @@ export interface Settings {
   readonly shutdownPolicy: ShutdownPolicy;
   readonly logLevel: LogLevel;
   readonly maxBinaryBytes: number;
+  readonly maxPackageBytes?: number | undefined;
   readonly repositoryStallMs?: number | undefined;
   readonly currentLink?: string | undefined;
   readonly origin?: string | undefined;
@@ -90,6 +91,12 @@ export const SETTINGS: readonly Setting[] = [
     key: "maxBinaryBytes",
     value: "BYTES",
     help: "the largest binary that is installed",
+    parse: integer(1, Number.MAX_SAFE_INTEGER),
+  },
+  {
+    key: "maxPackageBytes",
+    value: "BYTES",
+    help: "how large a package may be once it is unpacked; 4 GiB unless given",
     parse: integer(1, Number.MAX_SAFE_INTEGER),
   },
   {

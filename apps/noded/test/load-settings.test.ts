@@ -16,6 +16,7 @@ const VALUES: Readonly<Record<keyof Settings, readonly [string, string]>> = {
   shutdownPolicy: ["leave", "suspend"],
   logLevel: ["debug", "error"],
   maxBinaryBytes: ["1", "2"],
+  maxPackageBytes: ["3", "4"],
   repositoryStallMs: ["1", "2"],
   currentLink: ["/one", "/two"],
   origin: ["file:/r/one", "file:/r/two"],

@@ -22,6 +22,7 @@ export interface Context {
   readonly node: NodeFacts;
   readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
   readonly maxBinaryBytes: number;
+  readonly maxPackageBytes?: number | undefined;
   readonly transfer?: Partial<TransferTuning> | undefined;
   readonly shutdownPolicy: ShutdownPolicy;
   /** Who launches an instance right now: a second launch is told so at once. */

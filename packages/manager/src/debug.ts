@@ -53,11 +53,11 @@ function instanceSections(ctx: Context, name: InstanceName): readonly Section[] 
     [
       "command",
       async () => {
-        const { envelope, binPath } = await version();
-        return [binPath, ...envelope.args, ...(await installation()).args];
+        const { envelope, program } = await version();
+        return [program, ...envelope.args, ...(await installation()).args];
       },
     ],
-    ["environment", async () => instanceEnvironment(await record(), (await version()).envelope, await installation())],
+    ["environment", async () => instanceEnvironment(await record(), await version(), await installation())],
     [
       "last output",
       async () => {

@@ -65,6 +65,8 @@ export interface NodeManagerOptions {
   readonly shutdownPolicy: ShutdownPolicy;
   /** The largest binary that is installed. */
   readonly maxBinaryBytes: number;
+  /** The largest package, once it is unpacked; 4 GiB unless given. */
+  readonly maxPackageBytes?: number | undefined;
   /** When a download counts as stalled, and how often it is taken up again. */
   readonly transfer?: Partial<TransferTuning> | undefined;
   readonly clock?: Clock;

@@ -1,4 +1,4 @@
-import type { NodeError } from "@nodemanager/core";
+import type { NodeError, PackageRef } from "@nodemanager/core";
 
 /**
  * What happens to one object while an operation works on it. Each object that an operation works on ends with one
@@ -51,6 +51,8 @@ export interface InstallOptions extends OperationOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Appended to the envelope's. */
   readonly args?: readonly string[];
+  /** Win over the envelope's of the same name; fetched from where the envelope is. */
+  readonly packages?: Readonly<Record<string, PackageRef>>;
 }
 
 export interface EndOptions extends OperationOptions {

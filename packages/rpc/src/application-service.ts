@@ -7,6 +7,7 @@ import {
   type ReadLogsResponse,
   type WatchResponse,
 } from "@nodemanager/proto/v1";
+import { packagesFromMessages } from "@nodemanager/transport";
 import { notImplemented } from "./node-service.ts";
 import { eventResponses } from "./object-event.ts";
 import { statusMessage } from "./object-status.ts";
@@ -17,7 +18,8 @@ export function applicationService(manager: NodeManagerApi): ApplicationServiceI
   return {
     install: (request, caller) => {
       const { origin, env, args } = request;
-      return eventResponses(manager.install(origin, { ...operationOptions(request, caller), env, args }));
+      const packages = packagesFromMessages(request.packages);
+      return eventResponses(manager.install(origin, { ...operationOptions(request, caller), env, args, packages }));
     },
     start: (request, caller) => eventResponses(manager.start(request.name, operationOptions(request, caller))),
     suspend: (request, caller) => eventResponses(manager.suspend(request.name, endOptions(request, caller))),

@@ -3,7 +3,7 @@ import { hasReason, NodeError } from "@nodemanager/core";
 import type { ObjectEvent } from "@nodemanager/proto/v1";
 import type { NodeClient } from "@nodemanager/rpc/client";
 import { collect, failureOf, reasonOf } from "@nodemanager/testing";
-import { decodeStatus } from "@nodemanager/transport";
+import { decodeStatus, packageMessages } from "@nodemanager/transport";
 import { describe, expect, test } from "vitest";
 import { fail, NOT_THERE } from "./memory-manager.ts";
 import { testNode } from "./node.ts";
@@ -15,6 +15,9 @@ const requestId = "request 7";
 type Options = { signal?: AbortSignal; timeoutMs?: number };
 type Events = AsyncIterable<{ readonly event: ObjectEvent | undefined }>;
 
+const PACKAGES = { data: { sha256: "0".repeat(64), sizeBytes: 7, format: "tar.gz" } } as const;
+const PACKAGE_MESSAGES = packageMessages(PACKAGES);
+
 /** Each operation as a client calls it, and the name and options that must reach the manager. */
 const OPERATIONS: readonly [
   method: string,
@@ -25,9 +28,12 @@ const OPERATIONS: readonly [
   [
     "install",
     ({ applications }, o) =>
-      applications.install({ origin: "file:/r/shop@1.2.3", env: { A: "b" }, args: ["-v"], requestId }, o),
+      applications.install(
+        { origin: "file:/r/shop@1.2.3", env: { A: "b" }, args: ["-v"], packages: PACKAGE_MESSAGES, requestId },
+        o,
+      ),
     "file:/r/shop@1.2.3",
-    { requestId, env: { A: "b" }, args: ["-v"] },
+    { requestId, env: { A: "b" }, args: ["-v"], packages: PACKAGES },
   ],
   ["start", ({ applications }, o) => applications.start({ name: NAME, requestId }, o), NAME, { requestId }],
   [

@@ -1,4 +1,4 @@
-import { decodeEnvelope, type Envelope, type PackageRef, type Readiness } from "@nodemanager/core";
+import { decodeEnvelope, decodePackages, type Envelope, type PackageRef, type Readiness } from "@nodemanager/core";
 import type {
   Envelope as EnvelopeMessage,
   Package as PackageMessage,
@@ -34,8 +34,18 @@ export function packageMessages(packages: Readonly<Record<string, PackageRef>>):
   );
 }
 
-/** The packages in messages, not checked yet. */
-export function packageValues(packages: Readonly<Record<string, PackageMessage>>): Readonly<Record<string, unknown>> {
+/**
+ * The packages in messages, checked.
+ *
+ * @throws NodeError `INVALID_ARGUMENT` naming the field
+ */
+export function packagesFromMessages(
+  packages: Readonly<Record<string, PackageMessage>>,
+): Readonly<Record<string, PackageRef>> {
+  return decodePackages(packageValues(packages));
+}
+
+function packageValues(packages: Readonly<Record<string, PackageMessage>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(packages).map(([name, { sha256, sizeBytes, format }]) => [
       name,

@@ -8,7 +8,7 @@ export {
   type UnixAddress,
 } from "./address.ts";
 export { durationMessage, durationMs } from "./duration.ts";
-export { envelopeFromMessage, envelopeMessage, packageMessages, packageValues } from "./envelope-message.ts";
+export { envelopeFromMessage, envelopeMessage, packageMessages, packagesFromMessages } from "./envelope-message.ts";
 export {
   decodeStatus,
   ERROR_DOMAIN,

@@ -1,6 +1,5 @@
-import type { Envelope } from "@nodemanager/core";
 import { formatName } from "@nodemanager/core";
-import type { InstallationRecord, InstanceRecord } from "@nodemanager/layout";
+import type { InstallationRecord, InstanceRecord, PinnedVersion } from "@nodemanager/layout";
 
 /** Where programs that an application calls are looked for. */
 const BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -17,10 +16,11 @@ const BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
  * | `NODED_INSTANCE` | its full name |
  * | `NODED_VERSION` | the version it runs |
  * | `NODED_LOGS_DIR` | where its `stdout` and `stderr` go; it may write more there |
+ * | `NODED_PACKAGES_DIR` | its packages, when it has any |
  */
 export function instanceEnvironment(
   record: InstanceRecord,
-  envelope: Envelope,
+  { envelope, packagesDir }: Pick<PinnedVersion, "envelope" | "packagesDir">,
   installation: InstallationRecord,
 ): Record<string, string> {
   return {
@@ -34,5 +34,6 @@ export function instanceEnvironment(
     NODED_INSTANCE: formatName(record.name),
     NODED_VERSION: envelope.version,
     NODED_LOGS_DIR: record.logsDir,
+    ...(packagesDir !== undefined && { NODED_PACKAGES_DIR: packagesDir }),
   };
 }

@@ -1,11 +1,8 @@
 import { type BinaryRef, binariesOf, type Envelope, NodeError, throwIfAborted } from "@nodemanager/core";
-import { inspectBinary, isRunnable } from "@nodemanager/profile";
 import { fetchBinary, type Repository } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
-
-/** Progress is told when this share of a download has come in, so that a large one costs few messages. */
-const PROGRESS_STEPS = 100;
+import { reportInSteps } from "../progress-steps.ts";
 
 /** Everything that a version is made from, on this node. Disposing takes back what was brought for it, unless it was kept. */
 export interface FetchedVersion extends AsyncDisposable {
@@ -14,20 +11,20 @@ export interface FetchedVersion extends AsyncDisposable {
 }
 
 /**
- * Brings every binary of an envelope to this node, unless it is here already: streamed, capped, verified, then set in its
+ * Brings every binary of a version, its program and its packages, to this node, unless it is here already: streamed, capped, verified, then set in its
  * place by its digest. Who wants the same one waits until the result is disposed, so it is fetched once, and what is
  * taken back is nobody else's.
  *
- * @throws NodeError `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`,
+ * @throws NodeError `BINARY_NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`,
  *   `REPOSITORY_UNAVAILABLE`, `DISK_FULL`; nothing stays then
  */
 export async function fetchVersion(
   ctx: Context,
   repository: Repository,
-  envelope: Pick<Envelope, "binary" | "packages">,
+  version: Pick<Envelope, "binary" | "packages">,
   o: TaskContext,
 ): Promise<FetchedVersion> {
-  const refs = new Map(binariesOf(envelope).map((ref) => [ref.sha256, ref]));
+  const refs = new Map(binariesOf(version).map((ref) => [ref.sha256, ref]));
   const held = new AsyncDisposableStack();
   const brought: string[] = [];
   held.defer(async () => {
@@ -40,8 +37,7 @@ export async function fetchVersion(
     // In one order for all, so that nobody waits for who waits for them.
     for (const [sha256, ref] of [...refs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       locks.use(await ctx.binaries.acquire(sha256, o.signal));
-      const isProgram = sha256 === envelope.binary?.sha256;
-      if (await fetchUnlessHere(ctx, repository, ref, { ...o, isProgram })) {
+      if (await fetchUnlessHere(ctx, repository, ref, o)) {
         brought.push(sha256);
       }
     }
@@ -69,12 +65,7 @@ async function discard(ctx: Context, sha256: string): Promise<void> {
 }
 
 /** Makes sure that a binary is in the blob store. @returns whether it was brought there */
-async function fetchUnlessHere(
-  ctx: Context,
-  repository: Repository,
-  ref: BinaryRef,
-  o: TaskContext & { readonly isProgram: boolean },
-): Promise<boolean> {
+async function fetchUnlessHere(ctx: Context, repository: Repository, ref: BinaryRef, o: TaskContext): Promise<boolean> {
   if (await ctx.root.blobs.isIntact(ref)) {
     return false;
   }
@@ -85,7 +76,6 @@ async function fetchUnlessHere(
     );
   }
   await using blob = await ctx.root.blobs.begin(ref);
-  let told = -1;
   await fetchBinary({
     from: repository.binaries,
     ref,
@@ -94,33 +84,9 @@ async function fetchUnlessHere(
     signal: o.signal,
     clock: ctx.clock,
     tuning: ctx.transfer,
-    onProgress: (done, goal) => {
-      const step = goal === 0 ? 0 : Math.floor((done * PROGRESS_STEPS) / goal);
-      if (step !== told) {
-        told = step;
-        o.report({ phase: "fetching", done, goal, unit: "bytes" });
-      }
-    },
+    onProgress: reportInSteps(o.report, "fetching"),
   });
-  if (o.isProgram) {
-    await checkRunsHere(ctx, await blob.head());
-  }
   throwIfAborted(o.signal);
   await blob.commit();
   return true;
-}
-
-/** A publisher's label may be wrong; what the file says of itself is not. */
-async function checkRunsHere(ctx: Context, head: Uint8Array): Promise<void> {
-  const binary = inspectBinary(head);
-  if (binary.kind === "script") {
-    return;
-  }
-  if (binary.kind === "unknown") {
-    throw new NodeError("BINARY_INCOMPATIBLE", "the binary is neither a program nor a script that begins with #!");
-  }
-  const { runnable, reason } = isRunnable(await ctx.node.specification(), binary.specification);
-  if (!runnable) {
-    throw new NodeError("BINARY_INCOMPATIBLE", `the binary does not run on this node: ${reason}`);
-  }
 }

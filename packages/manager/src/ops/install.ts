@@ -1,5 +1,6 @@
 import {
   checkAdditions,
+  effectivePackages,
   formatName,
   type InstallationName,
   NodeError,
@@ -10,22 +11,25 @@ import { formatOrigin, parseOrigin } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { InstallOptions, Outcome } from "../operation.ts";
+import { buildOptions } from "./build-options.ts";
 import { fetchVersion } from "./fetch-version.ts";
 
 /**
  * Installs what an origin offers for this node.
  *
  * 1. the envelope for the first of the node's profiles that has one
- * 2. the binary, unless it is here already: streamed, capped, verified, then set in its place by its digest
- * 3. the installation, built aside and renamed into place: the commit point
+ * 2. the binary and the packages, unless they are here already: streamed, capped, verified, then set in their places by
+ *    their digests
+ * 3. the installation, built aside with its packages unpacked, its program looked at, and renamed into place: the commit
+ *    point
  *
  * Installations of one binary wait for each other at 2, so it is fetched once. A failure or cancel before 3 leaves
  * nothing; a crash at most a verified binary, which the next start-up removes.
  *
  * @throws NodeError `INVALID_ARGUMENT` when the request id was used for another origin, or for arguments or variables
- *   that no process can have; `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
- *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `DIGEST_MISMATCH`,
- *   `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`, `DISK_FULL`
+ *   that no process can have, or packages that cannot be named so; `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
+ *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `INVALID_PACKAGE`,
+ *   `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`, `DISK_FULL`
  */
 export async function install(
   ctx: Context,
@@ -53,11 +57,14 @@ export async function install(
     version: origin.version,
   });
   const title = parseTitle(envelope.title);
-  await using fetched = await fetchVersion(ctx, repository, envelope, o);
+  const { env = {}, args = [], packages = {} } = options;
+  const { binary } = envelope;
+  const version = { binary, packages: effectivePackages(envelope, packages) };
+  await using fetched = await fetchVersion(ctx, repository, version, o);
   throwIfAborted(o.signal);
   o.report({ phase: "installing", done: 0, goal: 0, unit: "" });
-  const { env = {}, args = [] } = options;
-  const content = { title, envelope, origin: formatOrigin(origin), env, args, requestId };
+  const build = buildOptions(ctx, o);
+  const content = { title, envelope, origin: formatOrigin(origin), env, args, packages, build, requestId };
   const { name } = await ctx.root.installations.install(content);
   fetched.keep();
   return { object: publish(ctx, name), note: "" };

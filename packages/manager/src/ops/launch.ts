@@ -9,7 +9,7 @@ import {
   throwIfAborted,
 } from "@nodemanager/core";
 import { makeLifeline, ParentHandle, protocolFor, terminate } from "@nodemanager/exec";
-import type { InstallationRecord, InstanceRecord, LastExit, Suspension } from "@nodemanager/layout";
+import type { InstallationRecord, InstanceRecord, LastExit, PinnedVersion, Suspension } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import { lifelineFile, logFile } from "../instance-files.ts";
@@ -131,19 +131,23 @@ async function rememberRefusal(
 async function spawn(
   ctx: Context,
   record: InstanceRecord,
-  { envelope, binPath }: { readonly envelope: Envelope; readonly binPath: string },
+  version: PinnedVersion,
   installation: InstallationRecord,
 ): Promise<ParentHandle> {
+  const { envelope, program, packagesDir } = version;
+  if (packagesDir !== undefined) {
+    await ctx.root.instances.linkPackages(record);
+  }
   const lifelinePath = ctx.shutdownPolicy === "leave" ? lifelineFile(record) : undefined;
   if (lifelinePath !== undefined) {
     await makeLifeline(lifelinePath);
   }
   return await ParentHandle.spawn(
     {
-      file: binPath,
+      file: program,
       args: [...envelope.args, ...installation.args],
       cwd: record.rootDir,
-      env: instanceEnvironment(record, envelope, installation),
+      env: instanceEnvironment(record, version, installation),
       stdoutPath: logFile(record, "stdout"),
       stderrPath: logFile(record, "stderr"),
     },
