@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { encodeEnvelope } from "@nodemanager/core";
 import { failureOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
-import { createInstance, envelope, install, open, runInstance } from "./support/fixture.ts";
+import { createInstance, envelope, install, open, putPackage, runInstance } from "./support/fixture.ts";
 
 const AT = new Date("2026-11-22T11:00:00.000Z");
 
@@ -39,6 +39,10 @@ describe("documents", () => {
   test.each([
     { field: "env.LEVEL", change: { env: { LEVEL: 1 } } },
     { field: "args.0", change: { args: [null] } },
+    {
+      field: "packages.data.format",
+      change: { packages: { data: { sha256: "0".repeat(64), sizeBytes: 1, format: "zip" } } },
+    },
     { field: "installedAt", change: { installedAt: "yesterday" } },
     { field: "title", change: { title: "another" } },
     { field: "schemaVersion", change: { schemaVersion: "1" } },
@@ -102,6 +106,10 @@ describe("documents", () => {
       ]),
     );
     expect(found).toEqual(vectors);
+    const withPackages = /^settings\.json \(with packages\) (\{.*\})$/m.exec(readme)?.[1];
+    const data = await putPackage(root, Buffer.from("colour=red\n"), "file");
+    const settings = join((await install(root, { packages: { data } })).dir, "settings.json");
+    expect(readFileSync(settings, "utf8")).toBe(`${withPackages}\n`);
     const titles = [...readme.matchAll(/^title "(.*)" -> (app-.*)$/gm)];
     expect(titles.length).toBeGreaterThan(1);
     for (const [, title = "", directory] of titles) {

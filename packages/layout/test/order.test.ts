@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openRoot, type Root } from "@nodemanager/layout";
-import { FakeClock, tempDir } from "@nodemanager/testing";
+import { FakeClock, tarOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import {
   createInstance,
@@ -10,9 +10,11 @@ import {
   launch,
   open,
   putBinary,
+  putPackage,
   runInstance,
   SELF,
   SHA256,
+  TITLE,
 } from "./support/fixture.ts";
 import { lines, RecordingFs } from "./support/recording-fs.ts";
 
@@ -164,6 +166,45 @@ describe("the order of the steps", () => {
       const sync = steps.findIndex((step) => step.startsWith("fsync") && step.endsWith(file));
       expect(write).toBeLessThan(sync);
     }
+  });
+
+  test("of a package every file is synced after its last byte and its mode, few at a time, and its directories once they are whole", async () => {
+    const count = 300;
+    const archive = tarOf(...Array.from({ length: count }, (_, at) => ({ name: `d${at % 100}/f${at}`, content: "x" })));
+    const steps = await recorded(
+      async (root) => await putPackage(root, archive),
+      async (root, data) => {
+        await putBinary(root);
+        await root.installations.install({
+          title: TITLE,
+          envelope: envelope(),
+          packages: { data },
+          origin: "file:/r/a",
+        });
+      },
+    );
+    const rename = steps.findIndex((step) => step.startsWith("rename .incoming-A app-"));
+    const built = steps.slice(0, rename).filter((step) => step.includes("/packages"));
+    let open = 0;
+    let most = 0;
+    for (const step of built) {
+      open += Number(step.startsWith("create")) - Number(step.startsWith("close"));
+      most = Math.max(most, open);
+    }
+    expect(open).toBe(0);
+    expect(most).toBeLessThanOrEqual(64);
+    const at = (step: RegExp) => built.findLastIndex((found) => step.test(found));
+    for (let n = 0; n < count; n += 1) {
+      const place = `data/d${n % 100}/f${n}$`;
+      const order = ["create", "write", "fchmod 400", "fsync", "close"].map((verb) =>
+        at(new RegExp(`^${verb} .*${place}`)),
+      );
+      expect(order).not.toContain(-1);
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+      expect(at(new RegExp(`^syncDir .*data/d${n % 100}$`))).toBeGreaterThan(order[0] ?? 0);
+    }
+    expect(at(/^syncDir .*packages\/data$/)).toBeGreaterThan(at(/^mkdir .*packages\/data\/d99$/));
+    expect(at(/^syncDir .*packages$/)).toBeGreaterThan(-1);
   });
 
   test("what is retired leaves its place durably before it is removed", async () => {

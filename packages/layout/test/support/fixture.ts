@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Clock,
@@ -7,6 +7,8 @@ import {
   type Envelope,
   type InstallationName,
   type InstanceName,
+  type PackageFormat,
+  type PackageRef,
   type ProcessIdentity,
   parseTitle,
 } from "@nodemanager/core";
@@ -50,7 +52,23 @@ export async function putBinary(root: Root): Promise<void> {
   await writer.commit();
 }
 
-export async function install(root: Root, o: { title?: string; requestId?: string } = {}): Promise<InstallationRecord> {
+/** Puts bytes into the blob store, and says what a package of them is. */
+export async function putPackage(root: Root, bytes: Uint8Array, format: PackageFormat = "tar"): Promise<PackageRef> {
+  const ref = packageOf(bytes, format);
+  await using writer = await root.blobs.begin(ref);
+  await writer.write(bytes);
+  await writer.commit();
+  return ref;
+}
+
+export function packageOf(bytes: Uint8Array, format: PackageFormat): PackageRef {
+  return { sha256: createHash("sha256").update(bytes).digest("hex"), sizeBytes: bytes.length, format };
+}
+
+export async function install(
+  root: Root,
+  o: { title?: string; requestId?: string; packages?: Readonly<Record<string, PackageRef>> } = {},
+): Promise<InstallationRecord> {
   if ((await root.blobs.size(SHA256)) === undefined) {
     await putBinary(root);
   }
@@ -61,6 +79,7 @@ export async function install(root: Root, o: { title?: string; requestId?: strin
     origin: "file:/repository/redis",
     env: { LEVEL: "1" },
     args: ["--port", "6379"],
+    packages: o.packages,
     requestId: o.requestId,
   });
 }
@@ -92,6 +111,17 @@ export function paths(dir: string, below = ""): string[] {
     });
 }
 
+/** Every file below a directory with its permissions and what is in it. */
+export function files(dir: string): string[] {
+  return paths(dir).map((path) => {
+    const stat = lstatSync(join(dir, path.replace(/ -> .*/, "")));
+    const mode = (stat.mode & 0o7777).toString(8);
+    return stat.isFile()
+      ? `${path} ${mode} ${JSON.stringify(readFileSync(join(dir, path), "latin1"))}`
+      : `${path} ${mode}`;
+  });
+}
+
 /** Everything that a root says, for comparison. */
 export async function view(root: Root, currentLink?: string): Promise<unknown> {
   const installations = [];
@@ -104,7 +134,8 @@ export async function view(root: Root, currentLink?: string): Promise<unknown> {
         instances.push(over ? instance : { ...instance, lastExit: undefined });
       }
     }
-    installations.push({ ...installation, instances });
+    const version = installation.kind === "installation" ? files(installation.versionDir) : [];
+    installations.push({ ...installation, instances, version });
   }
   const uninstalled = await Array.fromAsync(root.installations.uninstalled());
   const workspaces = await Array.fromAsync(root.manager.list());

@@ -1,6 +1,8 @@
+import { gzipSync } from "node:zlib";
 import { newInstallationId, newInstanceId } from "@nodemanager/core";
 import type { Root } from "@nodemanager/layout";
-import { envelope, launch, putBinary, runInstance, SHA256, TITLE } from "./fixture.ts";
+import { tarOf } from "@nodemanager/testing";
+import { envelope, launch, packageOf, putBinary, putPackage, runInstance, SHA256, TITLE } from "./fixture.ts";
 
 /** One operation of a store, with what is there before. */
 export interface Scenario {
@@ -23,11 +25,38 @@ const INSTANCE = newInstanceId(() => new Uint8Array(16).fill(3));
 const INSTALLATION_NAME = { kind: "installation", title: TITLE, installation: INSTALLATION } as const;
 const NAME = { ...INSTALLATION_NAME, kind: "instance", instance: INSTANCE } as const;
 
+const ARCHIVE = gzipSync(
+  tarOf(
+    { name: "bin/run", mode: 0o755, content: "#!/bin/sh\n" },
+    { name: "data/empty/", type: "5" },
+    { name: "data/text", content: "text".repeat(300) },
+  ),
+);
+const CONFIG = Buffer.from("colour=red\n");
+
+async function withBlobs(root: Root): Promise<void> {
+  await putPackage(root, ARCHIVE);
+  await putPackage(root, CONFIG);
+}
 async function installed(root: Root, id = INSTALLATION): Promise<unknown> {
   return await root.installations.install({
     title: TITLE,
     id,
     envelope: envelope(),
+    origin: "file:/repository/redis",
+  });
+}
+async function withPackages(root: Root): Promise<unknown> {
+  const packages = {
+    app: packageOf(ARCHIVE, "tar.gz"),
+    config: packageOf(CONFIG, "file"),
+  };
+  const { binary: _, ...rest } = envelope();
+  return await root.installations.install({
+    title: TITLE,
+    id: INSTALLATION,
+    envelope: { ...rest, command: "app/bin/run", packages: { app: packages.app } },
+    packages: { config: packages.config },
     origin: "file:/repository/redis",
   });
 }
@@ -76,6 +105,7 @@ export const scenarios: readonly Scenario[] = [
     run: (root) => installed(root, OTHER_INSTALLATION),
     exact: true,
   },
+  { name: "installations.install, with packages", prepare: withBlobs, run: withPackages, exact: true },
   {
     name: "installations.claimUninstall",
     prepare: stopped,
