@@ -30,6 +30,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   "repository serve": async () => (await import("./commands/repository-serve.ts")).repositoryServe,
   "repository ls": async () => (await import("./commands/repository.ts")).repositoryLs,
   "repository match": async () => (await import("./commands/repository.ts")).repositoryMatch,
+  "repository put": async () => (await import("./commands/repository-put.ts")).repositoryPut,
   "repository rm": async () => (await import("./commands/repository.ts")).repositoryRm,
   "context list": async () => (await import("./commands/context.ts")).contextList,
   "context use": async () => (await import("./commands/context.ts")).contextUse,

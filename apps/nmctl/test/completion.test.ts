@@ -23,7 +23,7 @@ describe("what fits as the last word", () => {
   it.each([
     [
       ["repository", ""],
-      ["serve", "ls", "match", "rm"],
+      ["serve", "ls", "match", "put", "rm"],
     ],
     [
       ["context", "u"],
@@ -51,7 +51,7 @@ describe("what fits as the last word", () => {
     ],
     [
       ["help", "repository", ""],
-      ["serve", "ls", "match", "rm"],
+      ["serve", "ls", "match", "put", "rm"],
     ],
     [["version", ""], []],
     [["install", "file:/r/web", ""], []],
@@ -113,7 +113,7 @@ describe("the bash script", () => {
   it.each([
     ["nmctl sta", ["start", "status"]],
     ["nmctl ls --output=j", ["json"]],
-    ["nmctl repository ", ["serve", "ls", "match", "rm"]],
+    ["nmctl repository ", ["serve", "ls", "match", "put", "rm"]],
     ["nmctl start apps/w", [NAMES.web, NAMES.webInstallation, NAMES.running, NAMES.suspended]],
   ])("completes %j", async (typed, expected) => {
     expect(await bashCompletes(typed)).toEqual(expected);

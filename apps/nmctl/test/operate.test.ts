@@ -7,6 +7,30 @@ const suite = suiteNode();
 const notRunning = new NodeError("INSTANCE_NOT_RUNNING", "instance is not running", { metadata: { a: "b" } });
 
 describe("install", () => {
+  it("gives packages as repository put has named them", async () => {
+    suite.node.operation = () => [outcome("file:/srv/r/web", NAMES.webInstallation)];
+    const sha256 = "ab".repeat(32);
+    await suite.nmctl(["install", "file:/srv/r/web", "--package", `theme=sha256:${sha256}:7:tar.gz`]);
+    expect(suite.node.calls).toMatchObject([
+      { method: "install", request: { packages: { theme: { sha256, sizeBytes: 7n, format: "tar.gz" } } } },
+    ]);
+  });
+
+  it.each([
+    "theme",
+    "theme=",
+    "theme=./light.tar.gz",
+    `theme=sha256:${"ab".repeat(32)}:7`,
+    `theme=sha256:${"AB".repeat(32)}:7:tar`,
+    `theme=sha256:${"ab".repeat(32)}:7:zip`,
+    `theme=sha256:${"ab".repeat(32)}:-1:tar`,
+    `a/b=sha256:${"ab".repeat(32)}:7:tar`,
+  ])("takes no package %s", async (text) => {
+    const { status, stdout } = await suite.nmctl(["install", "file:/srv/r/web", "--package", text]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(suite.node.calls).toEqual([]);
+  });
+
   it("prints just the name of the installation; progress goes to stderr", async () => {
     suite.node.operation = () => [
       progress("apps/web", "fetching", 0, 10, "bytes"),

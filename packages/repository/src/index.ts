@@ -22,3 +22,4 @@ export type {
 export { formatRepositoryAddress, parseRepositoryAddress, type RepositoryAddress } from "./repository-address.ts";
 export { defaultTuning, type TransferTuning } from "./transfer.ts";
 export { type UploadBinaryOptions, uploadBinary } from "./upload-binary.ts";
+export { type PackageFile, type UploadPackageOptions, uploadPackage } from "./upload-package.ts";

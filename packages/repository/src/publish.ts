@@ -1,6 +1,5 @@
 import {
   type BinaryRef,
-  type Clock,
   decodeEnvelope,
   type Envelope,
   NodeError,
@@ -8,19 +7,22 @@ import {
   type StopPolicy,
 } from "@nodemanager/core";
 import { BinaryFile } from "./binary-file.ts";
-import type { OnProgress, Repository } from "./repository.ts";
-import type { TransferTuning } from "./transfer.ts";
+import type { Repository } from "./repository.ts";
 import { uploadBinary } from "./upload-binary.ts";
+import { type PackageFile, packageRef, type UploadPackageOptions } from "./upload-package.ts";
 
-/** An envelope as a publisher gives it: without the binary, and with defaults for what is not there. */
+/** An envelope as a publisher gives it: without what is uploaded, and with defaults for what is not there. */
 export interface ApplicationDescription {
   readonly version: string;
   /** The name of the application unless given. */
   readonly title?: string | undefined;
   readonly args?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** The program, when it is in a package: `web/bin/server`, or the package's name alone when that is a file. */
+  readonly command?: string | undefined;
   readonly readiness?: ReadinessInput | undefined;
   readonly stop?: Partial<StopPolicy> | undefined;
+  readonly soakMs?: number | undefined;
   readonly publisher?: string | undefined;
 }
 
@@ -32,19 +34,16 @@ export type ReadinessInput = Readiness extends infer Kind
     : never
   : never;
 
-export interface PublishOptions {
-  /** The executable file. */
-  readonly file: string;
+export interface PublishOptions extends UploadPackageOptions {
+  /** The executable file; none when the description has a command. */
+  readonly file?: string | undefined;
+  /** By the names of the files and directories that they become. */
+  readonly packages?: Readonly<Record<string, PackageFile>> | undefined;
   readonly to: Repository;
   /** Its name in the repository. */
   readonly application: string;
   readonly description: ApplicationDescription;
   readonly profiles: readonly string[];
-  readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock | undefined;
-  /** Of the upload. */
-  readonly onProgress?: OnProgress | undefined;
-  readonly tuning?: Partial<TransferTuning> | undefined;
 }
 
 export interface Published {
@@ -52,34 +51,91 @@ export interface Published {
 }
 
 /**
- * Publishes a file as a version of an application: the binary first, then the envelope, so that nobody sees an envelope
- * without its binary. Publishing the same again changes nothing; after a failure, call it again.
+ * Publishes files as a version of an application: the binary and the packages first, then the envelope, so that nobody sees
+ * an envelope without what it names. Publishing the same again changes nothing; after a failure, call it again.
  *
- * @throws NodeError `INVALID_ARGUMENT` when the file is not a readable regular file, or no profile is given
+ * @throws NodeError `INVALID_ARGUMENT` when a file is not a readable regular file, or no profile is given
  * @throws NodeError `INVALID_ENVELOPE`, `INVALID_TITLE`, `RESERVED_TITLE`, `INVALID_NAME`
+ * @throws NodeError `INVALID_PACKAGE` when no node would unpack an archive, or the command is not a program in it
  * @throws NodeError `ALREADY_EXISTS` when the version is published with another content
- * @throws NodeError `DIGEST_MISMATCH` when the file changed while it was read
+ * @throws NodeError `DIGEST_MISMATCH` when a file changed while it was read
  */
 export async function publish(options: PublishOptions): Promise<Published> {
-  const { file, to, application, profiles, signal } = options;
+  const { to, application, profiles, signal } = options;
   if (profiles.length === 0) {
     throw new NodeError("INVALID_ARGUMENT", `${application} is published for no profile; name at least one`);
   }
-  const describe = (binary: BinaryRef) =>
-    decodeEnvelope({ title: application, ...given(options.description), binary }, "the publisher");
-  // Anything wrong with it is said before the file is read and sent.
-  describe({ sha256: "0".repeat(64), sizeBytes: 0 });
-  await using binary = await BinaryFile.open(file);
-  const ref = await binary.ref(signal);
-  const envelope = describe(ref);
-  await uploadBinary({
-    ...options,
-    to: to.binaries,
-    ref,
-    source: (offset) => binary.read(offset, signal),
-  });
+  // Anything wrong with it is said before the files are read and sent.
+  let binary = NOTHING;
+  const packages = new Map<string, BinaryRef>();
+  describe(options, binary, packages);
+  await using files = new AsyncDisposableStack();
+  const uploads: Upload[] = [];
+  if (options.file !== undefined) {
+    const opened = files.use(await BinaryFile.open(options.file));
+    binary = await opened.ref(signal);
+    uploads.push({ ref: binary, opened });
+  }
+  for (const [name, file] of Object.entries(options.packages ?? {})) {
+    const opened = files.use(await BinaryFile.open(file.path));
+    const ref = await packageRef(opened, file, { signal, program: programIn(name, options.description.command) });
+    packages.set(name, ref);
+    uploads.push({ ref, opened });
+  }
+  const envelope = describe(options, binary, packages);
+  await uploadAll(uploads, options);
   await to.applications.put(application, { profiles, envelope, signal });
   return { envelope };
+}
+
+/** In the place of what is not known yet. */
+const NOTHING: BinaryRef = { sha256: "0".repeat(64), sizeBytes: 0 };
+
+interface Upload {
+  readonly ref: BinaryRef;
+  readonly opened: BinaryFile;
+}
+
+function describe(
+  { application, description, file, packages = {} }: PublishOptions,
+  binary: BinaryRef,
+  refs: ReadonlyMap<string, BinaryRef>,
+): Envelope {
+  const described = Object.entries(packages).map(([name, { format }]) => [
+    name,
+    { ...(refs.get(name) ?? NOTHING), format },
+  ]);
+  return decodeEnvelope(
+    {
+      title: application,
+      ...given(description),
+      ...(file !== undefined && { binary }),
+      packages: Object.fromEntries(described),
+    },
+    "the publisher",
+  );
+}
+
+/** What of a command is the path in a package of that name. */
+function programIn(name: string, command: string | undefined): string | undefined {
+  return command?.startsWith(`${name}/`) ? command.slice(name.length + 1) : undefined;
+}
+
+/** One after the other; the progress is that of all of them. */
+async function uploadAll(uploads: readonly Upload[], o: PublishOptions): Promise<void> {
+  const goal = uploads.reduce((sum, { ref }) => sum + ref.sizeBytes, 0);
+  let before = 0;
+  for (const { ref, opened } of uploads) {
+    const done = before;
+    await uploadBinary({
+      ...o,
+      to: o.to.binaries,
+      ref,
+      source: (offset) => opened.read(offset, o.signal),
+      onProgress: (sent) => o.onProgress?.(done + sent, goal),
+    });
+    before += ref.sizeBytes;
+  }
 }
 
 /** Without the fields that are `undefined`, which are as good as missing here. */

@@ -10,12 +10,12 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   layout: ["core", "archive"],
   exec: ["core"],
   transport: ["core", "proto"],
-  repository: ["core", "proto", "transport"],
+  repository: ["archive", "core", "proto", "transport"],
   manager: ["core", "profile", "layout", "exec", "repository"],
   rpc: ["core", "proto", "transport", "type manager"],
   app: ["core", "exec/child", "proto", "rpc", "transport"],
   noded: ["core", "proto", "profile", "layout", "exec", "transport", "repository", "manager", "rpc"],
-  nmctl: ["archive", "core", "profile", "proto", "repository", "rpc/client", "transport"],
+  nmctl: ["core", "profile", "proto", "repository", "rpc/client", "transport"],
   testing: ["core"],
 };
 

@@ -1,5 +1,7 @@
 import type { ObjectEvent } from "@nodemanager/proto/v1";
+import { packageMessages } from "@nodemanager/transport";
 import type { Invocation } from "../command.ts";
+import { parsePackageReferences } from "../grammar/package-reference.ts";
 import type { Ended } from "../operation/ended.ts";
 import { eventsOf, report } from "../operation/report.ts";
 import type { Output } from "../output.ts";
@@ -8,6 +10,7 @@ import type { Output } from "../output.ts";
 export function install(invocation: Invocation): Output {
   const { args, session, signal } = invocation;
   const origin = args.operand;
+  const packages = packageMessages(parsePackageReferences(args.assignments("package")));
 
   async function* events(): AsyncGenerator<ObjectEvent | Ended> {
     const { applications } = await session.node();
@@ -15,6 +18,7 @@ export function install(invocation: Invocation): Output {
       origin,
       env: args.assignments("env"),
       args: args.texts("arg"),
+      packages,
       requestId: args.text("request-id") ?? "",
     };
     yield* eventsOf(origin, () => applications.install(request, { signal }), signal);

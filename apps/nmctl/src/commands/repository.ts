@@ -1,9 +1,11 @@
+import type { PackageRef } from "@nodemanager/core";
 import { MatchResponse, Release, RemoveResponse } from "@nodemanager/proto/v1";
 import { formatOrigin } from "@nodemanager/repository";
 import { envelopeMessage } from "@nodemanager/transport";
 import type { Invocation } from "../command.ts";
 import { openRepositoryOf, parseLocalOrigin, parseLocalRepository } from "../connection/open-repository.ts";
 import { ownProfiles } from "../connection/own-profiles.ts";
+import { formatPackageReference } from "../grammar/package-reference.ts";
 import { document, type Output } from "../output.ts";
 import { describeFields } from "../render/fields.ts";
 
@@ -46,8 +48,10 @@ export async function repositoryMatch({ args, io, signal }: Invocation): Promise
               ["size", `${envelope.binary.sizeBytes} bytes`],
             ] as const)
           : ([["command", envelope.command ?? ""]] as const)),
+        ["packages", packageLines(envelope.packages)],
         ["readiness", envelope.readiness.kind],
         ["stop", `${envelope.stop.signal}, ${envelope.stop.graceMs} ms`],
+        ["soak", `${envelope.soakMs} ms`],
         ["args", envelope.args.map((arg) => JSON.stringify(arg)).join(" ")],
         [
           "env",
@@ -57,6 +61,12 @@ export async function repositoryMatch({ args, io, signal }: Invocation): Promise
         ],
       ]),
   });
+}
+
+function packageLines(packages: Readonly<Record<string, PackageRef>>): string {
+  return Object.entries(packages)
+    .map(([name, ref]) => `${name}=${formatPackageReference(ref)}`)
+    .join("\n");
 }
 
 /** `repository rm`. */

@@ -24,6 +24,12 @@ export const applicationCommands: readonly CommandSpec[] = [
       { ...env, help: "Set an environment variable of the application; wins over the envelope's." },
       { ...arg, help: "Append an argument to the envelope's. It is the next word, whatever it looks like." },
       {
+        name: "package",
+        value: { type: "assignment", name: "NAME=REFERENCE" },
+        repeated: true,
+        help: "Give the application a package of its own, which \"repository put\" has put into the origin's repository and named; wins over the envelope's of that name, and stays when the installation is updated.",
+      },
+      {
         ...requestId,
         help: "Have the effect once under this id: the same command again answers with the first result.",
       },

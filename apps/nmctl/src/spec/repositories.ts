@@ -19,6 +19,7 @@ export const repositoryCommands: readonly CommandSpec[] = [
     summary: "put a program into a repository",
     description: [
       "Uploads the file, then its envelope, and prints the origin to install it from. Publishing the same again changes nothing; something else under the same version is refused.",
+      "PATH is a program, or an archive (.tar, .tar.gz, .tgz) of files among which --command names the program. A node unpacks it, and all other packages that are archives, below packages/ in the application's working directory. An archive has regular files and directories only.",
       repositoryText,
     ],
     operands: [{ name: "PATH", completes: { kind: "files" } }],
@@ -39,6 +40,17 @@ export const repositoryCommands: readonly CommandSpec[] = [
       arg,
       env,
       {
+        name: "command",
+        value: { type: "text", name: "PATH_IN_IT" },
+        help: "The program in the archive. It must be executable there.",
+      },
+      {
+        name: "package",
+        value: { type: "assignment", name: "NAME=FILE" },
+        repeated: true,
+        help: "Add a package: an archive, by the end of its name, which becomes a directory of that name, or any other file as it is. The archive that is PATH is the package app.",
+      },
+      {
         name: "readiness",
         value: { type: "text", name: "R" },
         help: "When an instance counts as running: none[:SETTLE] (it stays alive for the settle time, 200ms unless given), fd (it writes a newline to the descriptor named in NOTIFY_FD), tcp:[HOST:]PORT, http:URL or http:PORT/PATH (a probe succeeds), handshake or appcycle (it speaks the protocols of the node manager). none unless given.",
@@ -58,6 +70,11 @@ export const repositoryCommands: readonly CommandSpec[] = [
         value: { type: "duration", name: "DURATION" },
         help: "How long it may take until it is killed. 10s unless given.",
       },
+      {
+        name: "soak",
+        value: { type: "duration", name: "DURATION" },
+        help: "How long an instance that is moved to this version must run, once it is ready, until the move counts. 3s unless given.",
+      },
       { name: "publisher", value: { type: "text", name: "TEXT" }, help: "Who made it." },
     ],
     examples: [
@@ -69,6 +86,11 @@ export const repositoryCommands: readonly CommandSpec[] = [
         command:
           "nmctl publish /usr/bin/redis-server --to grpc:127.0.0.1:7500 --title redis --version 7.0.15 --arg --port --arg 6399 --readiness tcp:6399",
         does: "a program that nobody changed",
+      },
+      {
+        command:
+          "nmctl publish ./site.tar.gz --command bin/server --package theme=./dark.tar.gz --to file:/srv/repository --title site --version 1.0.0",
+        does: "a program with files beside it, and more in another directory",
       },
     ],
     endless: true,
@@ -128,6 +150,30 @@ export const repositoryCommands: readonly CommandSpec[] = [
         does: "for another machine",
       },
     ],
+  },
+  {
+    words: ["repository", "put"],
+    group: "repositories",
+    summary: "put a package of its own into a repository",
+    description: [
+      "Uploads the file and prints the reference that --package of install takes. An archive (.tar, .tar.gz, .tgz) becomes a directory on the node, any other file stays as it is. Putting the same again changes nothing.",
+      repositoryText,
+    ],
+    operands: [{ name: "FILE", completes: { kind: "files" } }],
+    options: [{ name: "to", value: { type: "text", name: "REPOSITORY" }, help: "The repository. Required." }],
+    examples: [
+      {
+        command: "nmctl repository put ./light.tar.gz --to file:/srv/repository",
+        does: "prints sha256:DIGEST:SIZE:tar.gz",
+      },
+      {
+        command:
+          'nmctl install file:/srv/repository/site --package "theme=$(nmctl repository put ./light.tar.gz --to file:/srv/repository)"',
+        does: "an installation with another theme than its publisher's",
+      },
+    ],
+    endless: true,
+    mutates: true,
   },
   {
     words: ["repository", "rm"],
