@@ -44,8 +44,9 @@ export async function* tarEntries(
       }
       feed.expect(header.size);
       end = stream.offset + BLOCK_BYTES + Math.ceil(header.size / BLOCK_BYTES) * BLOCK_BYTES;
-      yield { header, content: contentOf(stream, header, feed, o.what) };
-      stream.resume();
+      const content = new Content(stream, header, feed, o.what);
+      yield { header, content };
+      await content.skip();
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);
@@ -58,23 +59,44 @@ export async function* tarEntries(
   }
 }
 
-async function* contentOf(
-  stream: AsyncIterable<unknown>,
-  header: Header,
-  feed: Feed,
-  what: string,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let length = 0;
-  for await (const chunk of stream) {
-    if (!(chunk instanceof Uint8Array)) {
-      throw new Error(`the parser gave ${typeof chunk}`);
-    }
-    feed.progressed();
-    length += chunk.length;
-    yield chunk;
+/** The bytes of one entry, to be read once or not at all. */
+class Content implements AsyncIterable<Uint8Array> {
+  readonly #stream: AsyncIterable<unknown>;
+  readonly #header: Header;
+  readonly #feed: Feed;
+  readonly #what: string;
+  #isRead = false;
+
+  constructor(stream: AsyncIterable<unknown>, header: Header, feed: Feed, what: string) {
+    this.#stream = stream;
+    this.#header = header;
+    this.#feed = feed;
+    this.#what = what;
   }
-  if (length !== header.size) {
-    throw invalidPackage(what, "breaks off", header.name);
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#isRead = true;
+    let length = 0;
+    for await (const chunk of this.#stream) {
+      if (!(chunk instanceof Uint8Array)) {
+        throw new Error(`the parser gave ${typeof chunk}`);
+      }
+      this.#feed.progressed();
+      length += chunk.length;
+      yield chunk;
+    }
+    if (length !== this.#header.size) {
+      throw invalidPackage(this.#what, "breaks off", this.#header.name);
+    }
+  }
+
+  /** Gets what nobody has begun to read out of the way of the next entry. */
+  async skip(): Promise<void> {
+    if (!this.#isRead) {
+      for await (const _ of this) {
+        // It counts as progress.
+      }
+    }
   }
 }
 
