@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { PackageFormat } from "@nodemanager/core";
 import { type ApplicationDescription, openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
 import { type TempDir, tempDir } from "@nodemanager/testing";
 import { afterAll } from "vitest";
@@ -10,7 +11,7 @@ type ReadinessInput = NonNullable<ApplicationDescription["readiness"]>;
 export const PROFILE = "test";
 
 /** One script for all: what it does is its first argument. */
-const SCRIPT = `#!/bin/sh
+export const SCRIPT = `#!/bin/sh
 ready() { echo >&$NOTIFY_FD; }
 # In this one process: one that it had just forked might miss a signal. A trap interrupts the read, so it runs at once.
 [ -p "$HOME/rest" ] || mkfifo "$HOME/rest"
@@ -110,6 +111,9 @@ export interface Publication {
   readonly appCycle?: string;
   /** Publishes these bytes. */
   readonly binary?: Uint8Array;
+  /** The program in a package, instead of all these. */
+  readonly command?: string;
+  readonly packages?: Readonly<Record<string, { readonly bytes: Uint8Array; readonly format: PackageFormat }>>;
   readonly version?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -148,16 +152,24 @@ async function publishNow(o: Publication, number: number): Promise<string> {
   const title = o.title ?? (Object.keys(o).length > 1 ? `${plain}-${number}` : plain);
   const file = join(dir, `../program-${number}`);
   await writeFile(file, o.binary ?? (o.appCycle === undefined ? SCRIPT : APP_CYCLE), { mode: 0o755 });
+  const packages: Record<string, { readonly path: string; readonly format: PackageFormat }> = {};
+  for (const [name, { bytes, format }] of Object.entries(o.packages ?? {})) {
+    const path = join(dir, `../package-${number}-${name}`);
+    await writeFile(path, bytes);
+    packages[name] = { path, format };
+  }
   await using repository = await openRepository(parseRepositoryAddress(`file:${dir}`), {});
   const first = o.appCycle ?? o.mode;
   await publish({
-    file,
+    file: o.command === undefined ? file : undefined,
+    packages,
     to: repository,
     application: title,
     description: {
       version: o.version ?? "1.0.0",
       args: [...(first === undefined ? [] : [first]), ...(o.args ?? [])],
       env: o.env,
+      command: o.command,
       readiness: o.readiness ?? readinessOf(o),
       // What does not end by itself should not keep a test waiting.
       stop: { graceMs: o.graceMs ?? (o.mode === "parent" ? 300 : 5000) },

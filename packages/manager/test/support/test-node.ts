@@ -21,7 +21,8 @@ import { PROFILE, type Publication, publication } from "./applications.ts";
 import { CrashableFs } from "./crashable-fs.ts";
 import { lineAppCycle, lineCallbacks } from "./ports.ts";
 
-export interface TestNodeOptions extends Partial<Pick<NodeManagerOptions, "openRepository" | "maxBinaryBytes">> {
+export interface TestNodeOptions
+  extends Partial<Pick<NodeManagerOptions, "openRepository" | "maxBinaryBytes" | "maxPackageBytes">> {
   readonly policy?: ShutdownPolicy;
   readonly clock?: Clock;
   /** Without control groups, also where there are any. */
@@ -93,6 +94,7 @@ export class TestNode implements AsyncDisposable {
       openRepository: this.#options.openRepository ?? ((address) => openRepository(address, {})),
       shutdownPolicy: options.policy ?? this.#options.policy ?? "suspend",
       maxBinaryBytes: this.#options.maxBinaryBytes ?? 1024 * 1024 * 1024,
+      maxPackageBytes: this.#options.maxPackageBytes,
       clock: this.#options.clock ?? systemClock,
     });
     if (options.wait !== false) {
