@@ -36,6 +36,21 @@ const install: KillOperation = {
   },
 };
 
+const installArchive: KillOperation = {
+  ...install,
+  name: "install of an archive",
+  async prepare(world) {
+    await world.call(world.client.applications.uninstall({ name: "apps" }));
+    return await world.publishAnew("archive");
+  },
+  async repeat(world, origin, requestId) {
+    const wrong = await install.repeat(world, origin, requestId);
+    // The program is one of the files: what was installed is whole enough to run.
+    await world.call(world.client.applications.start({ name: "apps" }));
+    return [...wrong, ...expectStates(await world.instances(), [["RUNNING"]])];
+  },
+};
+
 const start: KillOperation = {
   name: "start",
   async prepare(world) {
@@ -144,6 +159,7 @@ const shutdown: KillOperation = {
 /** Everything that changes a root. */
 export const KILL_OPERATIONS: readonly KillOperation[] = [
   install,
+  installArchive,
   start,
   suspend,
   resume,

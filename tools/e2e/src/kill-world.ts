@@ -4,7 +4,7 @@ import { hasReason } from "@nodemanager/core";
 import type { ObjectStatus } from "@nodemanager/proto/v1";
 import { openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
 import { connectNode, type NodeClient } from "@nodemanager/rpc/client";
-import { type TempDir, tempDir } from "@nodemanager/testing";
+import { type TempDir, tarOf, tempDir } from "@nodemanager/testing";
 import { parseAddress } from "@nodemanager/transport";
 import { HANDSHAKING } from "./applications.ts";
 import { census, controlGroupOf, controlGroups, killAll, removeControlGroups } from "./census.ts";
@@ -92,18 +92,33 @@ export class KillWorld implements AsyncDisposable {
     await this.daemon.says("stdout", `arm ${words(point)}\n`);
   }
 
-  /** Publishes a program that was never published before, so that an installation has to fetch it. @returns the origin */
-  async publishAnew(): Promise<string> {
+  /**
+   * Publishes a program that was never published before, so that an installation has to fetch it: a file, or one of those
+   * in an archive.
+   *
+   * @returns the origin
+   */
+  async publishAnew(as: "file" | "archive" = "file"): Promise<string> {
     const version = `1.0.${++this.#published}`;
-    const file = join(this.#temp.path, "app");
+    const path = join(this.#temp.path, "app");
     const isPlain = this.#options.readiness !== "handshake";
-    await writeFile(file, `${isPlain ? PLAIN : HANDSHAKING}# ${version}\n`, { mode: 0o755 });
+    const program = `${isPlain ? PLAIN : HANDSHAKING}# ${version}\n`;
+    await writeFile(path, as === "file" ? program : archiveOf(program), { mode: 0o755 });
     const repository = `file:${this.#temp.path}/repo`;
     await using to = await openRepository(parseRepositoryAddress(repository));
     const { profiles } = await this.client.node.describe({});
     const readiness = isPlain ? ({ kind: "none", settleMs: 0 } as const) : ({ kind: "handshake" } as const);
     const description = { version, readiness, stop: { graceMs: 5000 } };
-    await publish({ file, to, application: TITLE, description, profiles: profiles.slice(0, 1) });
+    const common = { to, application: TITLE, profiles: profiles.slice(0, 1) };
+    await publish(
+      as === "file"
+        ? { ...common, file: path, description }
+        : {
+            ...common,
+            packages: { app: { path, format: "tar" } },
+            description: { ...description, command: "app/bin/run" },
+          },
+    );
     return `${repository}/${TITLE}@${version}`;
   }
 
@@ -207,6 +222,15 @@ export class KillWorld implements AsyncDisposable {
     removeControlGroups(controlGroupOf(this.root));
     await this.#temp[Symbol.asyncDispose]();
   }
+}
+
+/** Few files, and directories that are only implied: each is a step or more. */
+function archiveOf(program: string): Uint8Array {
+  return tarOf(
+    { name: "bin/run", mode: 0o755, content: program },
+    { name: "data/deep/words", content: "words" },
+    { name: "data/empty/", type: "5" },
+  );
 }
 
 interface CallEvent {
