@@ -1,11 +1,15 @@
 import { join } from "node:path";
 import { type BinaryRef, isErrno, NodeError } from "@nodemanager/core";
 import { BlobWriter } from "./blob-writer.ts";
+import { boundedMap } from "./bounded-map.ts";
 import { INCOMING, type LayoutContext } from "./context.ts";
 import { makeDirectories } from "./directories.ts";
 import { isSha256 } from "./paths.ts";
 import { quarantine } from "./quarantine.ts";
 import { retire } from "./retire.ts";
+
+/** What stays free for what the manager has to write down about what it does. */
+const RESERVE_BYTES = 4 * 1024 * 1024;
 
 /**
  * The binaries of a root, each once, by the SHA-256 of its bytes. A version has a hard link to its binary, so that
@@ -97,25 +101,50 @@ export class BlobStore {
     });
   }
 
-  /**
-   * Removes the blobs that no version links to.
-   *
-   * @param keep - digests that are about to be used
-   * @returns the digests that were removed
-   */
-  async retireUnused(keep: ReadonlySet<string> = new Set()): Promise<string[]> {
-    return await this.#context.attempt("removing unused binaries", async () => {
-      const removed: string[] = [];
-      for (const entry of await this.#context.fs.readdir(this.#dir)) {
-        if (entry.kind !== "file" || !isSha256(entry.name) || keep.has(entry.name)) {
-          continue;
-        }
-        if ((await this.#context.fs.stat(join(this.#dir, entry.name))).links === 1) {
-          await retire(this.#context, join(this.#dir, entry.name));
-          removed.push(entry.name);
-        }
+  /** Every blob, with whether a version links to it. One that is not used may be about to be. */
+  async *list(): AsyncIterable<BinaryRef & { readonly isUsed: boolean }> {
+    const entries = await this.#context.attempt("listing the binaries", () => this.#context.fs.readdir(this.#dir));
+    const digests = entries.filter(({ kind, name }) => kind === "file" && isSha256(name)).map(({ name }) => name);
+    for await (const blob of boundedMap(digests, (sha256) => this.#look(sha256))) {
+      if (blob) {
+        yield blob;
       }
-      return removed;
+    }
+  }
+
+  /**
+   * Removes a blob if no version links to it. Whoever calls it keeps those away who are about to link to it.
+   *
+   * @returns whether it was removed
+   * @throws NodeError `INVALID_ARGUMENT`, `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`
+   */
+  async retireUnused(sha256: string): Promise<boolean> {
+    const file = this.path(sha256);
+    return await this.#context.attempt(`removing binary ${sha256}`, async () => {
+      const blob = await this.#look(sha256);
+      if (!blob || blob.isUsed) {
+        return false;
+      }
+      await retire(this.#context, file);
+      return true;
+    });
+  }
+
+  /**
+   * Checks that so many bytes can be stored, and something beside them.
+   *
+   * @throws NodeError `DISK_FULL` with the metadata `neededBytes` and `freeBytes`
+   */
+  async requireSpace(bytes: number): Promise<void> {
+    await this.#context.attempt("looking for free space", async () => {
+      const free = await this.#context.fs.freeBytes(this.#dir);
+      if (free < bytes + RESERVE_BYTES) {
+        throw new NodeError(
+          "DISK_FULL",
+          `${bytes} bytes are to be stored, and ${free} are free, of which ${RESERVE_BYTES} are to stay so`,
+          { metadata: { neededBytes: String(bytes), freeBytes: String(free) } },
+        );
+      }
     });
   }
 
@@ -130,6 +159,20 @@ export class BlobStore {
       throw new NodeError("INVALID_ARGUMENT", `not a SHA-256 digest: ${JSON.stringify(sha256)}`);
     }
     return join(this.#dir, sha256);
+  }
+
+  async #look(sha256: string): Promise<(BinaryRef & { readonly isUsed: boolean }) | undefined> {
+    return await this.#context.attempt(`looking at binary ${sha256}`, async () => {
+      try {
+        const { links, sizeBytes } = await this.#context.fs.stat(this.path(sha256));
+        return { sha256, sizeBytes, isUsed: links > 1 };
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) {
+          return undefined;
+        }
+        throw error;
+      }
+    });
   }
 
   /** Gets what is no file out of a blob's place. */

@@ -47,6 +47,7 @@ export async function buildInstallation(
   const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
   await stage.file(inStage("settings.json"), encodeDocument({ title, requestId, installedAt, env, args, packages }));
   await stage.emptyDirectory(inStage(INSTANCES));
+  await stage.directory(inStage(version));
   await buildVersion(context, stage, inStage(version), content, blobs);
   await stage.symlink(inStage(CURRENT), version);
   return await stage.publish(isFirst ? app : dir);

@@ -12,7 +12,7 @@ import type { BlobStore } from "./blob-store.ts";
 import { type BuildPackagesOptions, buildPackages } from "./build-packages.ts";
 import type { LayoutContext } from "./context.ts";
 import { encodeDocument } from "./document.ts";
-import { programPath } from "./paths.ts";
+import { PREVIOUS, previousVersionTarget, programPath } from "./paths.ts";
 import { readHead, requireProgram } from "./program-file.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
@@ -20,6 +20,8 @@ import type { StagedTree } from "./staged-tree.ts";
 export interface VersionContent {
   readonly envelope: Envelope;
   readonly origin: string;
+  /** The name of the version's directory that a revert goes back to. */
+  readonly previous?: string | undefined;
   /** The installation's own packages; win over the envelope's. */
   readonly packages?: Readonly<Record<string, PackageRef>> | undefined;
   readonly build?: BuildOptions | undefined;
@@ -32,23 +34,25 @@ export interface BuildOptions extends BuildPackagesOptions {
 }
 
 /**
- * Builds a version in a staged tree; it appears when the tree does.
+ * Builds a version in a directory of a staged tree; it appears when the tree does.
  *
- * @param dir - where in the tree
+ * @param dir - where in the tree; empty for the tree itself
  * @throws NodeError `INVALID_PACKAGE`, `TOO_LARGE`, `CANCELLED`; what `checkProgram` throws
  */
 export async function buildVersion(
   context: LayoutContext,
   stage: StagedTree,
   dir: string,
-  { envelope, origin, packages, build = {} }: VersionContent,
+  { envelope, origin, packages, previous, build = {} }: VersionContent,
   blobs: BlobStore,
 ): Promise<void> {
-  await stage.directory(dir);
   await stage.file(join(dir, "envelope.json"), encodeDocument(encodeEnvelope(envelope)));
   await stage.file(join(dir, "origin.json"), encodeDocument({ origin }));
   if (envelope.binary) {
     await stage.hardLink(join(dir, "bin"), blobs.path(envelope.binary.sha256));
+  }
+  if (previous !== undefined) {
+    await stage.symlink(join(dir, PREVIOUS), previousVersionTarget(previous));
   }
   await buildPackages(context, stage, dir, effectivePackages(envelope, packages), blobs, build);
   const program = programPath(join(stage.dir, dir), envelope);

@@ -1,5 +1,6 @@
 import { type ExitStatus, type ProcessIdentity, packagesSchema } from "@nodemanager/core";
 import * as v from "valibot";
+import { isVersionDirName } from "./paths.ts";
 
 /** What is in the documents below a root, one schema a kind. A `schemaVersion` is in each and checked by the reader. */
 
@@ -75,6 +76,16 @@ export const suspensionDocument = v.object({
 });
 
 export const lastExitDocument = v.object({ exit: exitStatus, at: date, lastLines: v.string() });
+
+const versionName = v.pipe(v.string(), v.check(isVersionDirName, "is no version"));
+
+export const moveDocument = v.object({
+  from: versionName,
+  to: versionName,
+  at: date,
+  requestId,
+  trial: v.optional(v.boolean()),
+});
 
 export const stoppedDocument = v.object({ at: date, requestId });
 

@@ -13,6 +13,8 @@ export interface FileStat {
   readonly mode: number;
   /** How many names it has. */
   readonly links: number;
+  /** The same for all names of one file, and another one for every other file that is there at the time. */
+  readonly identity: string;
   readonly modifiedAt: Date;
 }
 
@@ -47,6 +49,8 @@ export interface FsOps {
    * consumer leaves.
    */
   readChunks(path: string): AsyncIterable<Uint8Array>;
+  /** How many bytes can still be written to the file system of a directory by those who are not root. */
+  freeBytes(dir: string): Promise<number>;
   readlink(path: string): Promise<string>;
   realpath(path: string): Promise<string>;
   /** Makes a file that must not exist; never through a symbolic link. */

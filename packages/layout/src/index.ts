@@ -1,10 +1,12 @@
 export { BlobStore } from "./blob-store.ts";
 export { BlobWriter } from "./blob-writer.ts";
 export type { BuildOptions } from "./build-version.ts";
+export { FreedSpace } from "./freed-space.ts";
 export type { Entry, EntryKind, FileStat, FsOps, NewFile } from "./fs-ops.ts";
 export { InstallationStore, type InstallOptions } from "./installation-store.ts";
 export type { ClaimedLaunch, Ending } from "./instance-claims.ts";
-export { InstanceStore, type PinnedVersion } from "./instance-store.ts";
+export { InstanceMoves } from "./instance-moves.ts";
+export { InstanceStore } from "./instance-store.ts";
 export { ManagerStore, type StageWorkspaceOptions, type WorkspaceRecord } from "./manager-store.ts";
 export { nodeFs } from "./node-fs.ts";
 export { FORMAT, type OpenRootOptions, openRoot } from "./open-root.ts";
@@ -15,8 +17,11 @@ export type {
   InstanceState,
   LastExit,
   Launch,
+  Move,
   Ready,
   Suspension,
 } from "./records.ts";
 export { Root } from "./root.ts";
 export type { SweepReport } from "./sweep.ts";
+export type { VersionRecord } from "./version-reader.ts";
+export { type AddVersionOptions, type CollectOptions, VersionStore } from "./version-store.ts";

@@ -1,18 +1,13 @@
 import { join } from "node:path";
-import {
-  decodeEnvelope,
-  type Envelope,
-  formatName,
-  type InstallationName,
-  isErrno,
-  NodeError,
-} from "@nodemanager/core";
+import { formatName, type InstallationName, isErrno, NodeError } from "@nodemanager/core";
 import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
-import { corrupt, readDocument, readJsonObject, required } from "./document.ts";
-import { originDocument, settingsDocument } from "./documents.ts";
+import { corrupt, readDocument, required } from "./document.ts";
+import { settingsDocument } from "./documents.ts";
+import { exists } from "./exists.ts";
 import { CURRENT, installationDir, isVersionDirName, UNINSTALLING } from "./paths.ts";
 import type { BrokenRecord, InstallationRecord } from "./records.ts";
+import { VersionReader } from "./version-reader.ts";
 
 /** How often a read starts over because what it read was moved meanwhile. */
 const READS = 10;
@@ -21,10 +16,12 @@ const READS = 10;
 export class InstallationReader {
   readonly #context: LayoutContext;
   readonly #root: string;
+  readonly #versions: VersionReader;
 
   constructor(context: LayoutContext, root: string) {
     this.#context = context;
     this.#root = root;
+    this.#versions = new VersionReader(context);
   }
 
   /** Reads one that was listed, as a record in any case. */
@@ -57,25 +54,11 @@ export class InstallationReader {
     }
   }
 
-  /** The path of the version that `current` means; undefined without `current`. */
+  /** The path of the version that `current` means; undefined without `current`, and once `uninstalling` is there. */
   async currentVersion(dir: string): Promise<string | undefined> {
     const version = await this.#linkedVersion(join(dir, CURRENT));
-    return version === undefined ? undefined : join(dir, version);
-  }
-
-  /** The envelope of a version. */
-  async envelope(versionDir: string): Promise<Envelope> {
-    const file = join(versionDir, "envelope.json");
-    try {
-      return decodeEnvelope(await readJsonObject(this.#context.fs, file), file);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) {
-        throw corrupt(file, "", "is missing", error);
-      }
-      throw error instanceof NodeError && error.reason !== "STORE_CORRUPT"
-        ? corrupt(file, error.metadata.field ?? "title", error.message, error)
-        : error;
-    }
+    const isThere = version !== undefined && !(await exists(this.#context, join(dir, UNINSTALLING)));
+    return isThere ? join(dir, version) : undefined;
   }
 
   async #names(dir: string, name: InstallationName): Promise<Set<string>> {
@@ -97,11 +80,10 @@ export class InstallationReader {
   ): Promise<InstallationRecord> {
     const { fs } = this.#context;
     const settingsFile = join(dir, "settings.json");
-    const originFile = join(versionDir, "origin.json");
     const [settings, origin, envelope] = await Promise.all([
       required(settingsFile, readDocument(fs, settingsFile, settingsDocument)),
-      required(originFile, readDocument(fs, originFile, originDocument)),
-      this.envelope(versionDir),
+      this.#versions.origin(versionDir),
+      this.#versions.envelope(versionDir),
     ]);
     if (settings.value.title !== name.title) {
       throw corrupt(settingsFile, "title", `is ${JSON.stringify(settings.value.title)}`);
@@ -114,7 +96,7 @@ export class InstallationReader {
       state,
       versionDir,
       envelope,
-      origin: origin.value.origin,
+      origin,
       env,
       args,
       packages,

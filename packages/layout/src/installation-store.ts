@@ -23,6 +23,8 @@ import type { BrokenRecord, InstallationRecord } from "./records.ts";
 import { RequestIndex } from "./request-index.ts";
 import { retire } from "./retire.ts";
 import { notFound, Uninstallation } from "./uninstallation.ts";
+import { VersionStore } from "./version-store.ts";
+import type { VersionTurns } from "./version-turns.ts";
 
 /** What an installation is made from. */
 export interface InstallOptions {
@@ -41,6 +43,7 @@ export interface InstallOptions {
 
 /** The installations of a root. What a method acknowledges is durable. */
 export class InstallationStore {
+  readonly versions: VersionStore;
   readonly #context: LayoutContext;
   readonly #root: string;
   readonly #blobs: BlobStore;
@@ -51,13 +54,14 @@ export class InstallationStore {
   readonly #uninstallation: Uninstallation;
   readonly #requests = new RequestIndex();
 
-  constructor(context: LayoutContext, root: string, blobs: BlobStore) {
+  constructor(context: LayoutContext, root: string, blobs: BlobStore, turns: VersionTurns) {
     this.#context = context;
     this.#root = root;
     this.#blobs = blobs;
     this.#reader = new InstallationReader(context, root);
     this.#apps = new ApplicationReader(context, root);
-    this.#uninstallation = new Uninstallation(context, root);
+    this.#uninstallation = new Uninstallation(context, root, turns);
+    this.versions = new VersionStore(context, root, { blobs, turns, installations: this });
   }
 
   /**
@@ -154,9 +158,13 @@ export class InstallationStore {
     await this.#context.attempt(`uninstalling ${formatName(name)}`, () => this.#uninstallation.finish(name));
   }
 
-  /** The request id of the call that uninstalled it; undefined when it had none, or the installation is not there any more. */
-  async uninstalledByRequest(name: InstallationName): Promise<string | undefined> {
-    return await this.#context.attempt(`reading ${formatName(name)}`, () => this.#uninstallation.byRequest(name));
+  /**
+   * When it was uninstalled, and the request id of that call; undefined when the installation is not there any more.
+   *
+   * @throws NodeError `STORE_CORRUPT`
+   */
+  async uninstallation(name: InstallationName): Promise<{ at: Date; requestId?: string | undefined } | undefined> {
+    return await this.#context.attempt(`reading ${formatName(name)}`, () => this.#uninstallation.record(name));
   }
 
   /**
@@ -173,6 +181,11 @@ export class InstallationStore {
       }
       throw notFound(name);
     });
+  }
+
+  /** Where one is, or would be, once it is uninstalled. */
+  uninstalledDir(name: InstallationName): string {
+    return uninstalledDir(this.#root, name);
   }
 
   /** Those that are uninstalled and not yet removed. */

@@ -245,7 +245,8 @@ export class InstanceClaims {
   }
 }
 
-function taken(name: InstanceName, claim: Claim | undefined): NodeError {
+/** The error for who wants what an instance with this claim cannot do. */
+export function taken(name: InstanceName, claim: Claim | undefined): NodeError {
   return claim?.file === INFO && claim.launch
     ? new NodeError("INSTANCE_RUNNING", `${formatName(name)} is ${claim.ready ? "running" : "starting"} already`)
     : inProgress(name, claim);
@@ -260,6 +261,7 @@ function inProgress(name: InstanceName, claim: Claim | undefined): NodeError {
   return new NodeError("OPERATION_IN_PROGRESS", `${formatName(name)} is being ${what}`);
 }
 
-function notFound(name: InstanceName): NodeError {
+/** The error for a name of nothing. */
+export function notFound(name: InstanceName): NodeError {
   return new NodeError("INSTANCE_NOT_FOUND", `there is no instance ${formatName(name)}`);
 }

@@ -8,6 +8,7 @@ import {
   instanceDocument,
   lastExitDocument,
   launchDocument,
+  moveDocument,
   readyDocument,
   stopClaimDocument,
   stoppedDocument,
@@ -27,6 +28,8 @@ export const SUSPENDED = "suspended";
 export const LAST_EXIT = "last-exit";
 export const STOPPED = "stopped";
 export const VERSION = "version";
+/** How `version` was last moved. */
+export const MOVED = "moved";
 export const INSTANCE_DOCUMENT = "instance.json";
 
 /** The names of a claim; one that was taken over counts before one that was just made. */
@@ -155,11 +158,12 @@ export class InstanceReader {
         throw corrupt(join(dir, needed), "", "is missing");
       }
     }
-    const [{ createdAt, requestId }, versionDir, state, lastExit] = await Promise.all([
+    const [{ createdAt, requestId }, versionDir, state, lastExit, move] = await Promise.all([
       this.#value(dir, INSTANCE_DOCUMENT, instanceDocument),
       this.pinnedVersion(dir),
       readState(),
       names.has(LAST_EXIT) ? this.#value(dir, LAST_EXIT, lastExitDocument) : undefined,
+      names.has(MOVED) ? this.#value(dir, MOVED, moveDocument) : undefined,
     ]);
     return {
       kind: "instance",
@@ -171,6 +175,7 @@ export class InstanceReader {
       requestId,
       versionDir,
       lastExit,
+      move,
       ...state,
     };
   }

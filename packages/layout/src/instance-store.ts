@@ -1,6 +1,5 @@
 import { basename, dirname, join } from "node:path";
 import {
-  type Envelope,
   formatName,
   hasReason,
   type InstallationName,
@@ -16,50 +15,38 @@ import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument, rewriteDocument } from "./document.ts";
 import { suspensionDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { InstallationReader } from "./installation-reader.ts";
 import type { InstallationStore } from "./installation-store.ts";
 import { type ClaimedLaunch, type Ending, InstanceClaims } from "./instance-claims.ts";
+import { InstanceMoves } from "./instance-moves.ts";
 import { InstanceReader, SUSPENDED } from "./instance-reader.ts";
 import { linkPackages } from "./packages-link.ts";
-import {
-  INSTANCES,
-  installationDir,
-  instanceDir,
-  PACKAGES,
-  parseInstanceDirName,
-  programPath,
-  stoppedInstanceDir,
-} from "./paths.ts";
+import { INSTANCES, installationDir, instanceDir, parseInstanceDirName, stoppedInstanceDir } from "./paths.ts";
 import type { BrokenRecord, InstanceRecord, LastExit, Launch, Suspension } from "./records.ts";
 import { retire } from "./retire.ts";
+import { VersionReader, type VersionRecord } from "./version-reader.ts";
+import type { VersionTurns } from "./version-turns.ts";
 import { replaceFile, unlinkIfThere } from "./write-atomic.ts";
-
-/** The version that an instance pins. */
-export interface PinnedVersion {
-  readonly envelope: Envelope;
-  /** Absolute. */
-  readonly program: string;
-  readonly dir: string;
-  /** Absolute; undefined when the version has no packages. */
-  readonly packagesDir: string | undefined;
-}
 
 /** The instances of a root; see {@link InstanceClaims} for the transitions and what is durable when. */
 export class InstanceStore {
+  readonly moves: InstanceMoves;
   readonly #context: LayoutContext;
   readonly #root: string;
   readonly #installations: InstallationStore;
-  readonly #installationReader: InstallationReader;
+  readonly #versions: VersionReader;
   readonly #reader: InstanceReader;
   readonly #claims: InstanceClaims;
+  readonly #turns: VersionTurns;
 
-  constructor(context: LayoutContext, root: string, installations: InstallationStore) {
+  constructor(context: LayoutContext, root: string, installations: InstallationStore, turns: VersionTurns) {
     this.#context = context;
     this.#root = root;
     this.#installations = installations;
-    this.#installationReader = new InstallationReader(context, root);
+    this.#versions = new VersionReader(context);
     this.#reader = new InstanceReader(context, root);
     this.#claims = new InstanceClaims(context, root, this.#reader, installations);
+    this.#turns = turns;
+    this.moves = new InstanceMoves(context, root, { reader: this.#reader, claims: this.#claims, turns });
   }
 
   /**
@@ -82,6 +69,7 @@ export class InstanceStore {
       const dir = instanceDir(this.#root, name);
       const createdAt = this.#context.clock.now();
       const suspension: Suspension = { by: "manager", why: "never started", at: createdAt, requestId: o.requestId };
+      using _ = this.#turns.pin(installationDir(this.#root, installation));
       const versionDir = await this.#installations.currentVersion(installation);
       const { durable = true, requestId } = o;
       // An uninstall that came first must find either no instance or this one, never miss it.
@@ -142,22 +130,10 @@ export class InstanceStore {
    *
    * @throws NodeError `STORE_CORRUPT`
    */
-  async version(record: InstanceRecord): Promise<PinnedVersion> {
-    const dir = record.versionDir;
-    return await this.#context.attempt(`reading the version of ${formatName(record.name)}`, async () => {
-      const envelope = await this.#installationReader.envelope(dir);
-      const program = programPath(dir, envelope);
-      if (!(await exists(this.#context, program))) {
-        throw corrupt(program, "", "is missing");
-      }
-      const packagesDir = join(dir, PACKAGES);
-      return {
-        envelope,
-        program,
-        dir,
-        packagesDir: (await exists(this.#context, packagesDir)) ? packagesDir : undefined,
-      };
-    });
+  async version(record: InstanceRecord): Promise<VersionRecord> {
+    return await this.#context.attempt(`reading the version of ${formatName(record.name)}`, () =>
+      this.#versions.read(record.versionDir),
+    );
   }
 
   /**

@@ -52,6 +52,10 @@ export const nodeFs: FsOps = {
   async *readChunks(path) {
     yield* openStream(path);
   },
+  async freeBytes(dir) {
+    const { bavail, bsize } = fs.statfsSync(dir);
+    return bavail * bsize;
+  },
   async readlink(path) {
     return fs.readlinkSync(path);
   },
@@ -198,6 +202,7 @@ function toStat(stat: fs.Stats): FileStat {
     sizeBytes: stat.size,
     mode: stat.mode & 0o7777,
     links: stat.nlink,
+    identity: `${stat.dev}:${stat.ino}`,
     modifiedAt: stat.mtime,
   };
 }

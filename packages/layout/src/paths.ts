@@ -18,6 +18,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 
 export const CURRENT = "current";
 export const UNINSTALLING = "uninstalling";
+export const PREVIOUS = "previous";
 export const INSTANCES = "instances";
 
 /** In a version's directory: its packages, and the archives that they were unpacked from. */
@@ -76,6 +77,11 @@ export function isVersionDirName(name: string): boolean {
   return VERSION_DIR.test(name);
 }
 
+/** When the version was made, as its directory's name says; of one that another program named, the time may be none. */
+export function versionMadeAt(name: string): Date {
+  return new Date(name.replace(/^\d+-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+}
+
 /** The sequence number in a version's directory name. */
 export function versionSequence(name: string): number {
   return Number.parseInt(name, 10);
@@ -95,6 +101,17 @@ export function pinnedVersionTarget(versionName: string): string {
 export function pinnedVersionDir(instance: string, target: string): string | undefined {
   const name = withoutPrefix(target, "../../");
   return name !== undefined && isVersionDirName(name) ? join(dirname(dirname(instance)), name) : undefined;
+}
+
+/** What a version's `previous` link holds. */
+export function previousVersionTarget(versionName: string): string {
+  return `../${versionName}`;
+}
+
+/** The version directory that a version's `previous` link means; undefined if it means something else. */
+export function previousVersionDir(version: string, target: string): string | undefined {
+  const name = withoutPrefix(target, "../");
+  return name !== undefined && isVersionDirName(name) ? join(dirname(version), name) : undefined;
 }
 
 /** Whether a reset leaves this entry of the root: what the manager itself needs to go on and to be started again. */

@@ -64,6 +64,18 @@ export interface LastExit {
   readonly lastLines: string;
 }
 
+/** The last time that something was pointed at another version. */
+export interface Move {
+  /** The name of a version's directory. */
+  readonly from: string;
+  /** The name of a version's directory. */
+  readonly to: string;
+  readonly at: Date;
+  readonly requestId?: string | undefined;
+  /** It was moved while it ran, and must hold on the new version first: otherwise it goes back. */
+  readonly trial?: boolean | undefined;
+}
+
 /** What state an instance is in, with what belongs to it. */
 export type InstanceState =
   | { readonly state: "suspended"; readonly suspension?: Suspension | undefined }
@@ -87,6 +99,7 @@ export type InstanceRecord = {
   /** Of the version that it pins. */
   readonly versionDir: string;
   readonly lastExit?: LastExit | undefined;
+  readonly move?: Move | undefined;
 } & InstanceState;
 
 /** An object that is there and cannot be read. */

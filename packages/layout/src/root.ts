@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { BlobStore } from "./blob-store.ts";
 import type { LayoutContext } from "./context.ts";
+import { FreedSpace } from "./freed-space.ts";
 import { InstallationStore } from "./installation-store.ts";
 import { InstanceStore } from "./instance-store.ts";
 import { ManagerStore } from "./manager-store.ts";
@@ -8,6 +9,7 @@ import { isKeptByReset } from "./paths.ts";
 import { retire } from "./retire.ts";
 import type { RootLock } from "./root-lock.ts";
 import { type SweepReport, sweepRoot } from "./sweep.ts";
+import { VersionTurns } from "./version-turns.ts";
 
 /** An opened root. Made by `openRoot`; disposing releases the lock. */
 export class Root implements AsyncDisposable {
@@ -27,8 +29,9 @@ export class Root implements AsyncDisposable {
     this.dir = dir;
     this.runDir = join(dir, "run");
     this.blobs = new BlobStore(context, dir);
-    this.installations = new InstallationStore(context, dir, this.blobs);
-    this.instances = new InstanceStore(context, dir, this.installations);
+    const turns = new VersionTurns();
+    this.installations = new InstallationStore(context, dir, this.blobs, turns);
+    this.instances = new InstanceStore(context, dir, this.installations, turns);
     this.manager = new ManagerStore(context, dir);
   }
 
@@ -59,6 +62,11 @@ export class Root implements AsyncDisposable {
       await this.blobs.prepare();
     });
     this.installations.forget();
+  }
+
+  /** Counts what a removal frees. */
+  freedSpace(): FreedSpace {
+    return new FreedSpace(this.#context);
   }
 
   /** Releases the root; twice is once. */

@@ -1,10 +1,11 @@
 import { dirname, join } from "node:path";
-import { formatName, hasReason, type InstallationName, isErrno, KeyedMutex, NodeError } from "@nodemanager/core";
+import { formatName, hasReason, type InstallationName, isErrno, NodeError } from "@nodemanager/core";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, encodeDocument, readDocument } from "./document.ts";
 import { uninstallDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
 import { CURRENT, installationDir, UNINSTALLING, uninstalledDir } from "./paths.ts";
+import type { VersionTurns } from "./version-turns.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /**
@@ -14,11 +15,12 @@ import { writeAtomic } from "./write-atomic.ts";
 export class Uninstallation {
   readonly #context: LayoutContext;
   readonly #root: string;
-  readonly #turns = new KeyedMutex();
+  readonly #turns: VersionTurns;
 
-  constructor(context: LayoutContext, root: string) {
+  constructor(context: LayoutContext, root: string, turns: VersionTurns) {
     this.#context = context;
     this.#root = root;
+    this.#turns = turns;
   }
 
   /** See `InstallationStore.claimUninstall`. */
@@ -81,11 +83,11 @@ export class Uninstallation {
     await this.#context.fs.syncDir(dirname(dir));
   }
 
-  /** See `InstallationStore.uninstalledByRequest`. */
-  async byRequest(name: InstallationName): Promise<string | undefined> {
+  /** What is recorded of one that is done; undefined when the installation is not there any more. */
+  async record(name: InstallationName): Promise<{ at: Date; requestId?: string | undefined } | undefined> {
     const file = join(uninstalledDir(this.#root, name), "uninstall.json");
     try {
-      return (await readDocument(this.#context.fs, file, uninstallDocument)).value.requestId;
+      return (await readDocument(this.#context.fs, file, uninstallDocument)).value;
     } catch (error) {
       if (isErrno(error, "ENOENT", "ENOTDIR")) {
         return undefined;

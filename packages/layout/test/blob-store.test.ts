@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Root } from "@nodemanager/layout";
-import { reasonOf, tempDir } from "@nodemanager/testing";
+import { collect, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { BINARY, install, open, putBinary, SHA256 } from "./support/fixture.ts";
 import { RecordingFs } from "./support/recording-fs.ts";
@@ -109,15 +109,18 @@ describe("the store of binaries", () => {
     expect(statSync("/etc/passwd").size).not.toBe(BINARY.length);
   });
 
-  test("what no version links to is removed, but not what is kept", async () => {
+  test("what no version links to can be removed as unused, and nothing else", async () => {
     await using dir = await tempDir();
     await using root = await open(dir.path);
     const { name } = await install(root);
-    expect(await root.blobs.retireUnused()).toEqual([]);
+    const blob = { sha256: SHA256, sizeBytes: BINARY.length };
+    expect(await collect(root.blobs.list())).toEqual([{ ...blob, isUsed: true }]);
+    expect(await root.blobs.retireUnused(SHA256)).toBe(false);
     await root.installations.retire(name);
-    expect(await root.blobs.retireUnused(new Set([SHA256]))).toEqual([]);
-    expect(await root.blobs.retireUnused()).toEqual([SHA256]);
+    expect(await collect(root.blobs.list())).toEqual([{ ...blob, isUsed: false }]);
+    expect(await root.blobs.retireUnused(SHA256)).toBe(true);
     expect(blobs(root)).toEqual([]);
+    expect(await root.blobs.retireUnused(SHA256)).toBe(false);
     await root.blobs.retire(SHA256);
   });
 });

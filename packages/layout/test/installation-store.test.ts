@@ -35,7 +35,7 @@ describe("installing", () => {
     const bin = statSync(join(versionDir, "bin"));
     expect(bin.ino).toBe(statSync(root.blobs.path(SHA256)).ino);
     expect(bin.mode & 0o7777).toBe(0o500);
-    expect(await root.blobs.retireUnused()).toEqual([]);
+    expect(await root.blobs.retireUnused(SHA256)).toBe(false);
     await root.blobs.retire(SHA256);
     expect(statSync(join(versionDir, "bin")).nlink).toBe(1);
   });
@@ -164,9 +164,9 @@ describe("D9: the states of an installation", () => {
     expect(await reasonOf(root.installations.claimUninstall(name))).toBe("INSTALLATION_UNINSTALLED");
     expect(await reasonOf(root.installations.finishUninstall(name))).toBe("INSTALLATION_UNINSTALLED");
 
-    expect(await root.installations.uninstalledByRequest(name)).toBe("r");
+    expect(await root.installations.uninstallation(name)).toMatchObject({ requestId: "r", at: expect.any(Date) });
     await root.installations.retire(name);
-    expect(await root.installations.uninstalledByRequest(name)).toBeUndefined();
+    expect(await root.installations.uninstallation(name)).toBeUndefined();
     expect(await collect(root.installations.uninstalled())).toEqual([]);
     expect(await reasonOf(root.installations.claimUninstall(name))).toBe("INSTALLATION_NOT_FOUND");
     expect(await reasonOf(root.installations.retire(name))).toBe("INSTALLATION_NOT_FOUND");

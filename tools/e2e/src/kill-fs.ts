@@ -59,6 +59,7 @@ export function withKillSwitch(fs: FsOps, kill: KillSwitch): FsOps {
     readChunks: async function* (path) {
       yield* await read(`readChunks ${basename(path)}`, async () => fs.readChunks(path));
     },
+    freeBytes: (dir) => read(`statfs ${basename(dir)}`, () => fs.freeBytes(dir)),
     readlink: (path) => read(`readlink ${basename(path)}`, () => fs.readlink(path)),
     realpath: (path) => read(`realpath ${basename(path)}`, () => fs.realpath(path)),
     createFile: (path, mode) =>

@@ -45,6 +45,9 @@ export class RecordingFs implements FsOps {
   async *readChunks(path: string): AsyncGenerator<Uint8Array> {
     yield* await this.#read("readChunks", path, async () => nodeFs.readChunks(path));
   }
+  async freeBytes(path: string): Promise<number> {
+    return await this.#read("freeBytes", path, () => nodeFs.freeBytes(path));
+  }
   async readlink(path: string): Promise<string> {
     return await this.#read("readlink", path, () => nodeFs.readlink(path));
   }
