@@ -1,4 +1,13 @@
-import type { EndOptions, InstallOptions, OperationEvent, OperationOptions } from "./operation.ts";
+import type {
+  EndOptions,
+  InstallOptions,
+  MoveOptions,
+  OperationEvent,
+  OperationOptions,
+  TidyOptions,
+  TidyReport,
+  UpdateOptions,
+} from "./operation.ts";
 import type { NodeDescription, Runnability, Specification } from "./ports.ts";
 import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, WatchEvent } from "./status.ts";
 
@@ -17,10 +26,19 @@ export interface NodeManagerApi {
   restart(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
   refresh(name: string, options?: OperationOptions): AsyncIterable<OperationEvent>;
   stop(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
+  /** Moves installations to what their origins offer, or an instance to the current version of its installation. */
+  update(name: string, options?: UpdateOptions): AsyncIterable<OperationEvent>;
+  /** Moves installations to what another origin offers, which is theirs from then on. */
+  updateTo(name: string, origin: string, options?: UpdateOptions): AsyncIterable<OperationEvent>;
+  /** Goes back to the version before. */
+  revert(name: string, options?: MoveOptions): AsyncIterable<OperationEvent>;
   uninstall(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
   reset(options?: EndOptions): AsyncIterable<OperationEvent>;
   /** Ends the manager in order; when the events end, it has given its root back and serves nothing any more. */
   shutdown(options?: EndOptions): AsyncIterable<OperationEvent>;
+
+  /** Removes what is no longer needed; leaves alone what somebody is working on. */
+  tidy(options?: TidyOptions): Promise<TidyReport>;
 
   list(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus>;
   status(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus>;

@@ -25,6 +25,10 @@ export interface Context {
   readonly maxPackageBytes?: number | undefined;
   readonly transfer?: Partial<TransferTuning> | undefined;
   readonly shutdownPolicy: ShutdownPolicy;
+  /** How many of an installation's newest versions stay. */
+  readonly keepVersions: number;
+  /** Who moves an installation or an instance between versions right now, by its name. */
+  readonly moving: KeyedMutex;
   /** Who launches an instance right now: a second launch is told so at once. */
   readonly launching: KeyedMutex;
   /** Who ends an instance or an installation right now. A launch does not hold it, so it can be stopped. */

@@ -1,6 +1,18 @@
 export type { NodeManagerApi } from "./api.ts";
 export { NodeManager, type NodeManagerOptions } from "./node-manager.ts";
-export type { EndOptions, InstallOptions, OperationEvent, OperationOptions, Outcome, Progress } from "./operation.ts";
+export type {
+  Change,
+  EndOptions,
+  InstallOptions,
+  MoveOptions,
+  OperationEvent,
+  OperationOptions,
+  Outcome,
+  Progress,
+  TidyOptions,
+  TidyReport,
+  UpdateOptions,
+} from "./operation.ts";
 export type {
   AppCycleClient,
   Callback,

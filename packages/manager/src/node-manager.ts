@@ -19,8 +19,19 @@ import type { Context } from "./context.ts";
 import { debug } from "./debug.ts";
 import { type InstanceRequest, type InstanceStateName, nextInstanceState } from "./machines/instance.ts";
 import { countObjects } from "./object-counts.ts";
-import type { EndOptions, InstallOptions, OperationEvent, OperationOptions, Outcome } from "./operation.ts";
+import type {
+  EndOptions,
+  InstallOptions,
+  MoveOptions,
+  OperationEvent,
+  OperationOptions,
+  Outcome,
+  TidyOptions,
+  TidyReport,
+  UpdateOptions,
+} from "./operation.ts";
 import { jobFor, Operations } from "./operations.ts";
+import { collectBinaries } from "./ops/collect.ts";
 import { recordExit } from "./ops/exited.ts";
 import { install } from "./ops/install.ts";
 import { refreshInstallation, refreshInstance } from "./ops/refresh.ts";
@@ -30,6 +41,7 @@ import { resume } from "./ops/resume.ts";
 import { start } from "./ops/start.ts";
 import { stop } from "./ops/stop.ts";
 import { suspend } from "./ops/suspend.ts";
+import { tidy } from "./ops/tidy.ts";
 import { uninstall } from "./ops/uninstall.ts";
 import type {
   AppCycleClient,
@@ -46,11 +58,13 @@ import { shutDown } from "./shutdown.ts";
 import { StartRequests } from "./start-requests.ts";
 import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, ShutdownPolicy, WatchEvent } from "./status.ts";
 import { Supervisor } from "./supervisor.ts";
+import { revertJob, updateJob } from "./version-jobs.ts";
 import { objects } from "./view.ts";
 import { watchObjects } from "./watch-objects.ts";
 
 /** How many objects of a batch are brought up at a time. */
 const PARALLEL = 16;
+const KEEP_VERSIONS = 3;
 
 export interface NodeManagerOptions {
   /** Open and locked; the manager closes it. */
@@ -63,6 +77,8 @@ export interface NodeManagerOptions {
   readonly appCycle: AppCycleClient;
   readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
   readonly shutdownPolicy: ShutdownPolicy;
+  /** How many of an installation's newest versions stay, at least 1; 3 unless given. */
+  readonly keepVersions?: number | undefined;
   /** The largest binary that is installed. */
   readonly maxBinaryBytes: number;
   /** The largest package, once it is unpacked; 4 GiB unless given. */
@@ -103,7 +119,7 @@ export class NodeManager implements NodeManagerApi {
   static async open(options: NodeManagerOptions): Promise<NodeManager> {
     const manager = new NodeManager(options);
     try {
-      const swept = await sweep(options.root);
+      const swept = await sweep(manager.#ctx);
       const recovery = await recover(manager.#ctx, manager.#activities.enter());
       manager.#recovery = { ...recovery, report: [...swept, ...recovery.report] };
     } catch (error) {
@@ -128,6 +144,8 @@ export class NodeManager implements NodeManagerApi {
       launching: new KeyedMutex(),
       ending: new KeyedMutex(),
       binaries: new KeyedMutex(),
+      moving: new KeyedMutex(),
+      keepVersions: options.keepVersions ?? KEEP_VERSIONS,
     };
     this.#startedAt = this.#ctx.clock.now();
   }
@@ -175,6 +193,25 @@ export class NodeManager implements NodeManagerApi {
     return this.#onInstances("stop", name, options, ["stop", "ended"], (instance, o) =>
       stop(this.#ctx, instance, { ...o, deadlineMs, requestId }),
     );
+  }
+
+  update(name: string, options: UpdateOptions = {}): AsyncIterable<OperationEvent> {
+    const update = withoutRequestOfDryRun(options);
+    return this.#operations.run({ verb: "update", name }, update, () => updateJob(this.#ctx, name, update));
+  }
+
+  updateTo(name: string, origin: string, options: UpdateOptions = {}): AsyncIterable<OperationEvent> {
+    const update = { ...withoutRequestOfDryRun(options), origin };
+    return this.#operations.run({ verb: "update to", name }, update, () => updateJob(this.#ctx, name, update));
+  }
+
+  revert(name: string, options: MoveOptions = {}): AsyncIterable<OperationEvent> {
+    return this.#operations.run({ verb: "revert", name }, options, () => revertJob(this.#ctx, name, options));
+  }
+
+  async tidy(options: TidyOptions = {}): Promise<TidyReport> {
+    const signal = AbortSignal.any([this.#activities.enter(), ...(options.signal ? [options.signal] : [])]);
+    return await this.#activities.track(tidy(this.#ctx, { ...options, signal }));
   }
 
   uninstall(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
@@ -285,14 +322,19 @@ export class NodeManager implements NodeManagerApi {
   }
 }
 
-/** What a crash left in the root: things half made or half removed, and binaries that no installation came to use. */
-async function sweep(root: Root): Promise<string[]> {
-  const { removed, problems } = await root.sweep();
-  const unused = await root.blobs.retireUnused().then(
+/** What a crash left in the root: things half made or half removed, and binaries that no version came to use. */
+async function sweep(ctx: Context): Promise<string[]> {
+  const { removed, problems } = await ctx.root.sweep();
+  const unused = await collectBinaries(ctx).then(
     (digests) => digests.map((sha256) => `binary ${sha256} was unused`),
     (error) => [fromErrno(error, "removing unused binaries").message],
   );
   return [...removed, ...problems, ...unused];
+}
+
+/** What has no effect cannot have it once. */
+function withoutRequestOfDryRun(options: UpdateOptions): UpdateOptions {
+  return options.dryRun ? { ...options, requestId: undefined } : options;
 }
 
 function instanceName(key: string): InstanceName {

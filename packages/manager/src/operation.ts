@@ -55,6 +55,34 @@ export interface InstallOptions extends OperationOptions {
   readonly packages?: Readonly<Record<string, PackageRef>>;
 }
 
+/** Of an update and of a revert. */
+export interface MoveOptions extends EndOptions {
+  /** Of an installation: its running instances, too. Of an instance: also when it runs. */
+  readonly restart?: boolean | undefined;
+}
+
+export interface UpdateOptions extends MoveOptions {
+  /** Says what would change, and changes nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** Of an installation: only what is offered as this semantic version. */
+  readonly version?: string | undefined;
+}
+
+export interface TidyOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Says what would go, and removes nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** Only what was ended, or followed by a newer version, at least so long ago. */
+  readonly olderThanMs?: number | undefined;
+}
+
+export interface TidyReport {
+  /** For people, a line each. */
+  readonly removed: readonly string[];
+  /** A file with several names counts once, with the last of them. */
+  readonly freedBytes: number;
+}
+
 export interface EndOptions extends OperationOptions {
   /** From the request to SIGKILL; the envelope's grace unless given. */
   readonly deadlineMs?: number | undefined;

@@ -16,6 +16,8 @@ export interface InstallationStatus {
   readonly origin: string;
   /** The semantic version that new instances use. */
   readonly version: string;
+  /** The semantic version that a revert goes back to; empty when there is none. */
+  readonly previousVersion: string;
   readonly envelope: Envelope;
   readonly installedAt: Date;
   readonly instances: number;

@@ -90,7 +90,7 @@ async function read(root: Root, name: ObjectName): Promise<ObjectStatus | undefi
     }
     case "installation": {
       const record = await root.installations.read(name);
-      return installationStatus(record, await instanceStatuses(root, name, new Map()));
+      return await installationStatus(root, record, await instanceStatuses(root, name, new Map()));
     }
     case "application": {
       const { titles, strays } = await byTitle(root, name.title);
@@ -142,7 +142,7 @@ async function withInstances(root: Root, { name, record }: FoundInstallation): P
     return [brokenStatus(record), ...(await instanceStatuses(root, name, new Map()))];
   }
   const instances = await instanceStatuses(root, name, new Map([[record.versionDir, record.envelope.version]]));
-  return [installationStatus(record, instances), ...instances];
+  return [await installationStatus(root, record, instances), ...instances];
 }
 
 /** @param versions - the semantic versions that are known already, by their directories */
@@ -180,16 +180,32 @@ function applicationStatus(title: Title, installed: number): ApplicationStatus {
   return { kind: "application", name: formatName({ kind: "application", title }), installations: installed };
 }
 
-function installationStatus(
+/** The semantic version that a revert of an installation goes back to; empty when there is none that can be read. */
+async function previousVersionOf(root: Root, { versionDir }: InstallationRecord): Promise<string> {
+  const { versions } = root.installations;
+  try {
+    const previous = await versions.previous(versionDir);
+    return previous === undefined ? "" : (await versions.read(previous)).envelope.version;
+  } catch (error) {
+    if (hasReason(error, "STORE_CORRUPT")) {
+      return "";
+    }
+    throw error;
+  }
+}
+
+async function installationStatus(
+  root: Root,
   record: InstallationRecord,
   instances: readonly (InstanceStatus | BrokenStatus)[],
-): InstallationStatus {
+): Promise<InstallationStatus> {
   return {
     kind: "installation",
     name: formatName(record.name),
     state: record.state,
     origin: record.origin,
     version: record.envelope.version,
+    previousVersion: await previousVersionOf(root, record),
     envelope: record.envelope,
     installedAt: record.installedAt,
     instances: instances.length,

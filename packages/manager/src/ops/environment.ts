@@ -1,5 +1,5 @@
 import { formatName } from "@nodemanager/core";
-import type { InstallationRecord, InstanceRecord, PinnedVersion } from "@nodemanager/layout";
+import type { InstallationRecord, InstanceRecord, VersionRecord } from "@nodemanager/layout";
 
 /** Where programs that an application calls are looked for. */
 const BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -20,7 +20,7 @@ const BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
  */
 export function instanceEnvironment(
   record: InstanceRecord,
-  { envelope, packagesDir }: Pick<PinnedVersion, "envelope" | "packagesDir">,
+  { envelope, packagesDir }: Pick<VersionRecord, "envelope" | "packagesDir">,
   installation: InstallationRecord,
 ): Record<string, string> {
   return {

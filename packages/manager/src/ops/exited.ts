@@ -1,5 +1,6 @@
-import { describeExit, formatName, hasReason, type InstanceName } from "@nodemanager/core";
+import { describeExit, type ExitStatus, formatName, hasReason, type InstanceName } from "@nodemanager/core";
 import { terminate } from "@nodemanager/exec";
+import type { LastExit } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import type { Live } from "../supervisor.ts";
 import { lastExitOf, stopPolicyOf } from "./end.ts";
@@ -11,16 +12,35 @@ import { lastExitOf, stopPolicyOf } from "./end.ts";
  * @throws NodeError `CHILD_NOT_STOPPED` when something that it left cannot be killed; `DISK_FULL` and the like
  */
 export async function recordExit(ctx: Context, name: InstanceName, live: Live): Promise<void> {
+  await settleExit(ctx, name, live, async (exit, at) => {
+    // Before anything that takes time: a manager that is killed meanwhile must not take it for one to be resumed.
+    await ctx.root.instances.setSuspension(name, { by: "exit", why: `it ${describeExit(exit)}`, at });
+  });
+}
+
+/**
+ * Brings the end of a process that ended by itself to disk, with what it left behind ended too. Does nothing when
+ * somebody else has claimed the end.
+ *
+ * @param onClaimed - what is to be written down before anything that takes time
+ * @returns how it ended; undefined when that is somebody else's
+ * @throws NodeError `CHILD_NOT_STOPPED`; `DISK_FULL` and the like
+ */
+export async function settleExit(
+  ctx: Context,
+  name: InstanceName,
+  live: Live,
+  onClaimed: (exit: ExitStatus, at: Date) => Promise<void> = async () => {},
+): Promise<LastExit | undefined> {
   const key = formatName(name);
   const exit = await live.exited;
   const at = ctx.clock.now();
   using _held = await ctx.ending.acquire(key);
   if (!(await claim(ctx, name, live))) {
-    return;
+    return undefined;
   }
   ctx.hub.publish(key);
-  // Before anything that takes time: a manager that is killed meanwhile must not take it for one to be resumed.
-  await ctx.root.instances.setSuspension(name, { by: "exit", why: `it ${describeExit(exit)}`, at });
+  await onClaimed(exit, at);
   const record = await ctx.root.instances.read(name);
   const policy = await stopPolicyOf(ctx, record);
   await terminate(live.target, { signal: policy.signal, graceMs: policy.graceMs, clock: ctx.clock });
@@ -29,6 +49,7 @@ export async function recordExit(ctx: Context, name: InstanceName, live: Live): 
   ctx.supervisor.remove(key, live.attempt);
   ctx.logger.info("an instance ended by itself", { instance: key, exit: describeExit(exit) });
   ctx.hub.publish(key);
+  return lastExit;
 }
 
 async function claim(ctx: Context, name: InstanceName, live: Live): Promise<boolean> {

@@ -3,6 +3,7 @@ import { fetchBinary, type Repository } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import { reportInSteps } from "../progress-steps.ts";
+import { bytesToFetch } from "./find-offer.ts";
 
 /** Everything that a version is made from, on this node. Disposing takes back what was brought for it, unless it was kept. */
 export interface FetchedVersion extends AsyncDisposable {
@@ -15,8 +16,8 @@ export interface FetchedVersion extends AsyncDisposable {
  * place by its digest. Who wants the same one waits until the result is disposed, so it is fetched once, and what is
  * taken back is nobody else's.
  *
- * @throws NodeError `BINARY_NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`,
- *   `REPOSITORY_UNAVAILABLE`, `DISK_FULL`; nothing stays then
+ * @throws NodeError `BINARY_NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`,
+ *   `DISK_FULL`, which is also found before anything is fetched; nothing stays then
  */
 export async function fetchVersion(
   ctx: Context,
@@ -35,8 +36,15 @@ export async function fetchVersion(
   const locks = new DisposableStack();
   try {
     // In one order for all, so that nobody waits for who waits for them.
-    for (const [sha256, ref] of [...refs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const inOrder = [...refs].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [sha256] of inOrder) {
       locks.use(await ctx.binaries.acquire(sha256, o.signal));
+    }
+    const missing = await bytesToFetch(ctx, version);
+    if (missing > 0) {
+      await ctx.root.blobs.requireSpace(missing);
+    }
+    for (const [sha256, ref] of inOrder) {
       if (await fetchUnlessHere(ctx, repository, ref, o)) {
         brought.push(sha256);
       }

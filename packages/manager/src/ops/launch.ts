@@ -9,10 +9,11 @@ import {
   throwIfAborted,
 } from "@nodemanager/core";
 import { makeLifeline, ParentHandle, protocolFor, terminate } from "@nodemanager/exec";
-import type { InstallationRecord, InstanceRecord, LastExit, PinnedVersion, Suspension } from "@nodemanager/layout";
+import type { InstallationRecord, InstanceRecord, LastExit, Suspension, VersionRecord } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import { lifelineFile, logFile } from "../instance-files.ts";
+import type { Live } from "../supervisor.ts";
 import { becomeReady } from "./become-ready.ts";
 import { lastExitOf } from "./end.ts";
 import { instanceEnvironment } from "./environment.ts";
@@ -42,11 +43,30 @@ export interface LaunchOptions extends Pick<TaskContext, "signal" | "report"> {
  *   somebody else starts or ends it, also when they claim its end while it starts
  */
 export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions): Promise<void> {
-  const key = formatName(name);
-  using lock = ctx.launching.tryAcquire(key);
+  using _held = holdLaunch(ctx, name);
+  const live = await launchHeld(ctx, name, o);
+  ctx.supervisor.watch(formatName(name), live.attempt);
+}
+
+/**
+ * The right to launch an instance, within this process: one holder at a time, the others are told at once.
+ *
+ * @throws NodeError `OPERATION_IN_PROGRESS`
+ */
+export function holdLaunch(ctx: Context, name: InstanceName): Disposable {
+  const lock = ctx.launching.tryAcquire(formatName(name));
   if (!lock) {
-    throw new NodeError("OPERATION_IN_PROGRESS", `instance ${key} is being started already`);
+    throw new NodeError("OPERATION_IN_PROGRESS", `instance ${formatName(name)} is being started already`);
   }
+  return lock;
+}
+
+/**
+ * As {@link launch}, for who holds the right to do it. Until the process that is returned is watched, its end is the
+ * caller's to see to.
+ */
+export async function launchHeld(ctx: Context, name: InstanceName, o: LaunchOptions): Promise<Live> {
+  const key = formatName(name);
   o.report({ phase: "starting", done: 0, goal: 0, unit: "" });
   const record = await settledRecord(ctx, name, o.signal);
   requireLegal(record, "launch");
@@ -70,14 +90,15 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
     throw error;
   }
   const taken = new AbortController();
-  ctx.supervisor.add(key, {
+  const live: Live = {
     attempt,
     target: handle,
     exited: handle.exited,
     lastLines: () => handle.lastLines(),
     taken: () => taken.abort(takenError(key)),
     detach: () => handle.detach(),
-  });
+  };
+  ctx.supervisor.add(key, live);
   ctx.hub.publish(key);
   try {
     const signal = AbortSignal.any([taken.signal, o.signal]);
@@ -87,8 +108,8 @@ export async function launch(ctx: Context, name: InstanceName, o: LaunchOptions)
     const failure = { ...o, error, taken: taken.signal };
     throw await ctx.supervisor.settle(key, () => abandon(ctx, record, envelope, handle, failure));
   }
-  ctx.supervisor.watch(key, attempt);
   ctx.hub.publish(key);
+  return live;
 }
 
 /** Reads what is to be run, and starts it gated. */
@@ -131,7 +152,7 @@ async function rememberRefusal(
 async function spawn(
   ctx: Context,
   record: InstanceRecord,
-  version: PinnedVersion,
+  version: VersionRecord,
   installation: InstallationRecord,
 ): Promise<ParentHandle> {
   const { envelope, program, packagesDir } = version;
@@ -225,6 +246,7 @@ function startError(key: string, thrown: unknown, { exit, lastLines }: LastExit)
   });
 }
 
-function takenError(key: string): NodeError {
+/** The error for who waits for something of a process whose end somebody else has claimed. */
+export function takenError(key: string): NodeError {
   return new NodeError("OPERATION_IN_PROGRESS", `instance ${key} was ended by somebody else while it started`);
 }

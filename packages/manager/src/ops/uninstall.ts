@@ -87,7 +87,7 @@ async function claim(ctx: Context, name: InstallationName, requestId: string | u
     if (hasReason(error, "STORE_CORRUPT")) {
       return true;
     }
-    if (requestId !== undefined && (await installations.uninstalledByRequest(name)) === requestId) {
+    if (requestId !== undefined && (await installations.uninstallation(name))?.requestId === requestId) {
       return false;
     }
     throw error;

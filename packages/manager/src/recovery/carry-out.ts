@@ -42,13 +42,18 @@ export async function carryOut(
       await unlessOvertaken(suspend(ctx, name, { ...o, attempt: found?.attempt }));
       break;
     case "resume":
+    case "goBack":
       break;
   }
   await unlessOvertaken(resumeIfWanted(ctx, name, interrupt));
 }
 
 async function resumeIfWanted(ctx: Context, name: InstanceName, interrupt: AbortSignal): Promise<void> {
-  const record = await ctx.root.instances.read(name);
+  let record = await ctx.root.instances.read(name);
+  if (record.state === "suspended" && record.move?.trial) {
+    await ctx.root.instances.moves.goBack(name);
+    record = await ctx.root.instances.read(name);
+  }
   if (record.state === "suspended" && !record.suspension) {
     await launch(ctx, name, { signal: interrupt, report: () => {} });
   }

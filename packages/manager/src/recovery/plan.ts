@@ -6,6 +6,8 @@ import type { ShutdownPolicy } from "../status.ts";
  *
  * - `leave`: nothing; it is suspended on purpose, or stopped.
  * - `resume`: it is wanted and does not run.
+ * - `goBack`: it was being moved to another version, on which it did not come to hold; it is moved back, and resumed if it
+ *   is wanted.
  * - `adopt`: it runs and goes on.
  * - `suspendAndResume`: it runs under a manager that is gone; the seed's rule.
  * - `recordExit`: it ended while nobody watched.
@@ -16,6 +18,7 @@ import type { ShutdownPolicy } from "../status.ts";
 export type RecoveryAction =
   | "leave"
   | "resume"
+  | "goBack"
   | "adopt"
   | "suspendAndResume"
   | "recordExit"
@@ -36,14 +39,15 @@ export interface RecoveryFacts {
 export function planInstance(record: InstanceRecord, facts: RecoveryFacts): RecoveryAction {
   switch (record.state) {
     case "suspended":
-      return record.suspension ? "leave" : "resume";
+      return record.move?.trial ? "goBack" : record.suspension ? "leave" : "resume";
     case "starting":
       return "abandon";
     case "running":
       if (facts.alive) {
         return facts.policy === "leave" ? "adopt" : "suspendAndResume";
       }
-      return facts.sameBoot ? "recordExit" : "recordExitAndResume";
+      // One on trial ended because of its version, and is wanted on the old one.
+      return facts.sameBoot && !record.move?.trial ? "recordExit" : "recordExitAndResume";
     case "suspending":
       return "finishSuspend";
     case "stopping":

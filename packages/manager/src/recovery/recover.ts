@@ -69,6 +69,11 @@ export async function recover(ctx: Context, interrupt: AbortSignal): Promise<Rec
       report.push(`${formatName(instance.name)} was ${instance.state}: ${action}`);
       if (action === "adopt" && instance.state === "running") {
         takeOver(ctx, instance);
+        if (instance.move?.trial) {
+          // It came through the end of a manager and runs: it holds.
+          const run = () => ctx.root.instances.moves.keep(instance.name);
+          todo.push({ name: formatName(instance.name), run });
+        }
       } else {
         const run = () => carryOut(ctx, instance, action, interrupt);
         todo.push({ name: formatName(instance.name), run });
