@@ -7,11 +7,10 @@ import {
   type ReadLogsResponse,
   type WatchResponse,
 } from "@nodemanager/proto/v1";
-import { packagesFromMessages } from "@nodemanager/transport";
-import { notImplemented } from "./node-service.ts";
+import { durationMs, packagesFromMessages } from "@nodemanager/transport";
 import { eventResponses } from "./object-event.ts";
 import { statusMessage } from "./object-status.ts";
-import { endOptions, globOf, operationOptions } from "./request.ts";
+import { endOptions, globOf, operationOptions, updateOptions } from "./request.ts";
 
 /** `ApplicationService` over a manager: decode, call, encode, nothing else. */
 export function applicationService(manager: NodeManagerApi): ApplicationServiceImplementation {
@@ -29,11 +28,23 @@ export function applicationService(manager: NodeManagerApi): ApplicationServiceI
     stop: (request, caller) => eventResponses(manager.stop(request.name, endOptions(request, caller))),
     uninstall: (request, caller) => eventResponses(manager.uninstall(request.name, endOptions(request, caller))),
 
-    update: () => notImplemented("update"),
-    updateTo: () => notImplemented("update to another origin"),
-    revert: () => notImplemented("revert"),
-    async tidy() {
-      throw new NodeError("NOT_IMPLEMENTED", "tidy is not implemented yet");
+    update: (request, caller) => {
+      const { name, version } = request;
+      const options = { ...updateOptions(request, caller), ...(version !== "" && { version }) };
+      return eventResponses(manager.update(name, options));
+    },
+    updateTo: (request, caller) => {
+      const { name, origin } = request;
+      return eventResponses(manager.updateTo(name, origin, updateOptions(request, caller)));
+    },
+    revert: (request, caller) => {
+      const { name, restart } = request;
+      return eventResponses(manager.revert(name, { ...endOptions(request, caller), restart }));
+    },
+    async tidy({ dryRun, olderThan }, { signal }) {
+      const olderThanMs = durationMs(olderThan, "older_than");
+      const { removed, freedBytes } = await manager.tidy({ dryRun, olderThanMs, signal });
+      return { removed: [...removed], freedBytes: BigInt(freedBytes) };
     },
 
     async *list({ glob }, { signal }) {

@@ -45,7 +45,7 @@ export function nodeService(manager: NodeManagerApi): NodeServiceImplementation 
 
 /** What never answers success, because it is not there. */
 // biome-ignore lint/correctness/useYield: a stream that ends with its error before anything else
-export async function* notImplemented(what: string): AsyncGenerator<never, void> {
+async function* notImplemented(what: string): AsyncGenerator<never, void> {
   throw new NodeError("NOT_IMPLEMENTED", `${what} is not implemented yet`);
 }
 

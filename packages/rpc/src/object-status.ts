@@ -51,7 +51,7 @@ export function statusMessage(status: ObjectStatus): ObjectStatusMessage {
 }
 
 function installationMessage(status: InstallationStatus): InstallationStatusMessage {
-  const { origin, version, envelope, installedAt, instances, running } = status;
+  const { origin, version, envelope, installedAt, instances, running, previousVersion } = status;
   return {
     origin,
     version,
@@ -59,7 +59,7 @@ function installationMessage(status: InstallationStatus): InstallationStatusMess
     installedAt,
     instances,
     running,
-    previousVersion: "",
+    previousVersion,
     user: "",
   };
 }

@@ -1,5 +1,5 @@
 import { NodeError } from "@nodemanager/core";
-import type { EndOptions, OperationOptions } from "@nodemanager/manager";
+import type { EndOptions, OperationOptions, UpdateOptions } from "@nodemanager/manager";
 import type { Duration } from "@nodemanager/proto";
 import { durationMs } from "@nodemanager/transport";
 
@@ -29,6 +29,19 @@ export function endOptions(
   caller: Caller,
 ): EndOptions {
   return { ...operationOptions(request, caller), deadlineMs: durationMs(request.deadline, "deadline") };
+}
+
+/**
+ * The same with what is said about an update.
+ *
+ * @throws NodeError `INVALID_ARGUMENT`
+ */
+export function updateOptions(
+  request: Parameters<typeof endOptions>[0] & { readonly restart: boolean; readonly dryRun: boolean },
+  caller: Caller,
+): UpdateOptions {
+  const { restart, dryRun } = request;
+  return { ...endOptions(request, caller), restart, dryRun };
 }
 
 /** A glob, or everything when none was given. */

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { NodeError } from "@nodemanager/core";
 import { formatAddress } from "@nodemanager/transport";
 import { expect, test } from "vitest";
 import { DESCRIPTION } from "./memory-manager.ts";
@@ -40,8 +41,9 @@ test("buf curl reads a stream and the reason of an error over a unix socket", as
   const events = (await bufCurl([...local, "-d", '{"name":"apps"}', url])).match(/"(progress|outcome)":/g);
   expect(events).toEqual(['"progress":', '"outcome":']);
 
-  const update = "http://localhost/nodemanager.v1.ApplicationService/Update";
-  await expect(bufCurl([...local, "-d", '{"name":"apps"}', update])).rejects.toThrow(
-    /"unimplemented"[\s\S]*google\.rpc\.ErrorInfo/,
+  node.manager.failure = new NodeError("NOT_APPLICABLE", "not that");
+  const tidy = "http://localhost/nodemanager.v1.ApplicationService/Tidy";
+  await expect(bufCurl([...local, "-d", "{}", tidy])).rejects.toThrow(
+    /"invalid_argument"[\s\S]*google\.rpc\.ErrorInfo/,
   );
 });

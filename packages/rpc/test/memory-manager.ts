@@ -5,6 +5,7 @@ import type {
   LogChunk,
   LogOptions,
   ManagerStatus,
+  MoveOptions,
   NodeDescription,
   NodeManagerApi,
   ObjectStatus,
@@ -12,6 +13,9 @@ import type {
   OperationOptions,
   Runnability,
   Specification,
+  TidyOptions,
+  TidyReport,
+  UpdateOptions,
   WatchEvent,
 } from "@nodemanager/manager";
 
@@ -19,7 +23,7 @@ import type {
 export interface Call {
   readonly method: string;
   readonly name: string;
-  readonly options: EndOptions & InstallOptions & LogOptions;
+  readonly options: UpdateOptions & InstallOptions & LogOptions & TidyOptions & { readonly origin?: string };
 }
 
 /** A manager without a node: it does what a test tells it, and remembers what it was asked. */
@@ -40,9 +44,18 @@ export class MemoryManager implements NodeManagerApi {
   restart = (name: string, options?: EndOptions) => this.#operate("restart", name, options);
   refresh = (name: string, options?: OperationOptions) => this.#operate("refresh", name, options);
   stop = (name: string, options?: EndOptions) => this.#operate("stop", name, options);
+  update = (name: string, options?: UpdateOptions) => this.#operate("update", name, options);
+  updateTo = (name: string, origin: string, options?: UpdateOptions) =>
+    this.#operate("updateTo", name, { ...options, origin });
+  revert = (name: string, options?: MoveOptions) => this.#operate("revert", name, options);
   uninstall = (name: string, options?: EndOptions) => this.#operate("uninstall", name, options);
   reset = (options?: EndOptions) => this.#operate("reset", "", options);
   shutdown = (options?: EndOptions) => this.#operate("shutdown", "", options);
+
+  async tidy(options: TidyOptions = {}): Promise<TidyReport> {
+    this.#asked("tidy", "", options);
+    return { removed: ["version 1.0.0 of apps/shop/x, 7 bytes"], freedBytes: 2 ** 33 };
+  }
 
   list = (glob: string, signal?: AbortSignal) => this.#read("list", glob, signal);
   status = (glob: string, signal?: AbortSignal) => this.#read("status", glob, signal);
@@ -80,11 +93,7 @@ export class MemoryManager implements NodeManagerApi {
     return MANAGER_STATUS;
   }
 
-  async *#operate(
-    method: string,
-    name: string,
-    options: EndOptions & InstallOptions = {},
-  ): AsyncGenerator<OperationEvent> {
+  async *#operate(method: string, name: string, options: Call["options"] = {}): AsyncGenerator<OperationEvent> {
     this.calls.push({ method, name, options });
     yield* this.operation(name, options);
   }

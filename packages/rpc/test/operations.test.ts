@@ -62,6 +62,26 @@ const OPERATIONS: readonly [
     NAME,
     { requestId, deadlineMs: 1500 },
   ],
+  [
+    "update",
+    ({ applications }, o) =>
+      applications.update({ name: NAME, restart: true, dryRun: true, version: "1.2.3", deadline, requestId }, o),
+    NAME,
+    { requestId, restart: true, dryRun: true, version: "1.2.3", deadlineMs: 1500 },
+  ],
+  [
+    "updateTo",
+    ({ applications }, o) =>
+      applications.updateTo({ name: NAME, origin: "file:/r/x", restart: true, deadline, requestId }, o),
+    NAME,
+    { requestId, origin: "file:/r/x", restart: true, dryRun: false, deadlineMs: 1500 },
+  ],
+  [
+    "revert",
+    ({ applications }, o) => applications.revert({ name: NAME, restart: true, deadline, requestId }, o),
+    NAME,
+    { requestId, restart: true, deadlineMs: 1500 },
+  ],
   ["reset", ({ node }, o) => node.reset({ deadline, requestId }, o), "", { requestId, deadlineMs: 1500 }],
   ["shutdown", ({ node }, o) => node.shutdown({ deadline }, o), "", { deadlineMs: 1500 }],
 ];
@@ -161,16 +181,35 @@ test("an impossible deadline and an endless request id are refused before the ma
 
 test("what is not implemented says so", async () => {
   await using node = await testNode();
-  const { applications, node: service } = node.client;
-  for (const call of [
-    () => collect(applications.update({ name: NAME })),
-    () => collect(applications.updateTo({ name: NAME, origin: "file:/r/x" })),
-    () => collect(applications.revert({ name: NAME })),
-    () => applications.tidy({}),
-    () => collect(service.update({})),
-    () => collect(service.revert({})),
-  ]) {
+  const { node: service } = node.client;
+  for (const call of [() => collect(service.update({})), () => collect(service.revert({}))]) {
     expect(await reasonOf(call())).toBe("NOT_IMPLEMENTED");
   }
   expect(node.manager.calls).toEqual([]);
+});
+
+test("tidy reaches the manager, and answers with what it removed", async () => {
+  await using node = await testNode();
+  const { applications } = node.client;
+  expect(await applications.tidy({ dryRun: true, olderThan: deadline })).toMatchObject({
+    removed: ["version 1.0.0 of apps/shop/x, 7 bytes"],
+    freedBytes: 2n ** 33n,
+  });
+  expect(node.manager.calls).toMatchObject([{ method: "tidy", options: { dryRun: true, olderThanMs: 1500 } }]);
+});
+
+test("what an update changes is in its outcome", async () => {
+  await using node = await testNode();
+  const changes = [{ field: "version", from: "1.0.0", to: "2.0.0" }];
+  node.manager.operation = async function* (name) {
+    yield { kind: "outcome", name, object: name, note: "", changes };
+  };
+  const [event] = await collect(node.client.applications.update({ name: NAME }));
+  expect(event?.event?.event).toMatchObject({ $case: "outcome", value: { changes } });
+});
+
+test("an update without a version asks for none", async () => {
+  await using node = await testNode();
+  await collect(node.client.applications.update({ name: NAME }));
+  expect(node.manager.calls[0]?.options.version).toBeUndefined();
 });

@@ -57,6 +57,7 @@ describe("objects", () => {
       state: "installed",
       origin: "file:/r/shop",
       version: "1.2.3",
+      previousVersion: "1.2.2",
       envelope: ENVELOPE,
       installedAt: at,
       instances: 2,
@@ -85,7 +86,14 @@ describe("objects", () => {
         state: ObjectState.INSTALLED,
         object: {
           $case: "installation",
-          value: { origin: "file:/r/shop", version: "1.2.3", installedAt: at, instances: 2, running: 1 },
+          value: {
+            origin: "file:/r/shop",
+            version: "1.2.3",
+            previousVersion: "1.2.2",
+            installedAt: at,
+            instances: 2,
+            running: 1,
+          },
         },
       },
       { state: ObjectState.RUNNING, object: { $case: "instance", value: { ...common, pid: 17, startedAt: at } } },
