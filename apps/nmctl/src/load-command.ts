@@ -15,6 +15,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   update: operate,
   revert: operate,
   "update-to": async () => (await import("./commands/operate.ts")).updateTo,
+  diff: async () => (await import("./commands/diff.ts")).diff,
   ls: async () => (await import("./commands/objects.ts")).ls,
   status: async () => (await import("./commands/objects.ts")).status,
   watch: async () => (await import("./commands/watch.ts")).watch,

@@ -62,6 +62,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       shutdownPolicy: settings.shutdownPolicy,
       maxBinaryBytes: settings.maxBinaryBytes,
       maxPackageBytes: settings.maxPackageBytes,
+      keepVersions: settings.keepVersions,
       transfer: settings.repositoryStallMs === undefined ? undefined : { stallMs: settings.repositoryStallMs },
       logger,
     });

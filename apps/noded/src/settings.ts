@@ -12,6 +12,7 @@ export interface Settings {
   readonly logLevel: LogLevel;
   readonly maxBinaryBytes: number;
   readonly maxPackageBytes?: number | undefined;
+  readonly keepVersions?: number | undefined;
   readonly repositoryStallMs?: number | undefined;
   readonly currentLink?: string | undefined;
   readonly origin?: string | undefined;
@@ -98,6 +99,12 @@ export const SETTINGS: readonly Setting[] = [
     value: "BYTES",
     help: "how large a package may be once it is unpacked; 4 GiB unless given",
     parse: integer(1, Number.MAX_SAFE_INTEGER),
+  },
+  {
+    key: "keepVersions",
+    value: "N",
+    help: "how many of the newest versions of an installation stay, beside those in use and the one to go back to; 3 unless given",
+    parse: integer(1, 1000),
   },
   {
     key: "repositoryStallMs",

@@ -17,6 +17,7 @@ const VALUES: Readonly<Record<keyof Settings, readonly [string, string]>> = {
   logLevel: ["debug", "error"],
   maxBinaryBytes: ["1", "2"],
   maxPackageBytes: ["3", "4"],
+  keepVersions: ["1", "2"],
   repositoryStallMs: ["1", "2"],
   currentLink: ["/one", "/two"],
   origin: ["file:/r/one", "file:/r/two"],

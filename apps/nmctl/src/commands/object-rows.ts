@@ -88,8 +88,9 @@ function detail({ error, object }: ObjectStatus): string {
     case "application":
       return count(object.value.installations, "installation");
     case "installation": {
-      const { instances, running, origin } = object.value;
-      return `${count(instances, "instance")}, ${running} running, from ${origin}`;
+      const { instances, running, origin, previousVersion } = object.value;
+      const previous = previousVersion === "" ? "" : `, before it ${previousVersion}`;
+      return `${count(instances, "instance")}, ${running} running, from ${origin}${previous}`;
     }
     case "instance":
       return instanceDetail(object.value);

@@ -2,7 +2,7 @@ import type { ObjectEvent } from "@nodemanager/proto/v1";
 import type { Invocation } from "../command.ts";
 import { usageError } from "../grammar/usage-error.ts";
 import { deadlineOf } from "../operation/deadline.ts";
-import type { Ended } from "../operation/ended.ts";
+import { type Ended, withoutNothingToDo } from "../operation/ended.ts";
 import { merge } from "../operation/merge.ts";
 import { eventsOf, report } from "../operation/report.ts";
 import { checkTargets, findTargets } from "../operation/targets.ts";
@@ -28,6 +28,7 @@ export function operate(invocation: Invocation): Output {
     single,
     empty: `nothing to ${command}`,
     operands: args.operands,
+    showChanges: args.has("dry-run"),
   });
 }
 
@@ -40,11 +41,19 @@ export function updateTo(invocation: Invocation): Output {
 
   async function* updates(): AsyncGenerator<ObjectEvent | Ended> {
     const { applications } = await session.node();
-    const { restart, requestId } = request;
-    yield* eventsOf(name, () => applications.updateTo({ name, origin, restart, requestId }, { signal }), signal);
+    const { restart, requestId, dryRun, deadline } = request;
+    const call = () => applications.updateTo({ name, origin, restart, requestId, dryRun, deadline }, { signal });
+    yield* eventsOf(name, call, signal);
   }
 
-  return report(updates(), { ...invocation, verb: "update-to", single, empty: "nothing to update", operands: [name] });
+  return report(updates(), {
+    ...invocation,
+    verb: "update-to",
+    single,
+    empty: "nothing to update",
+    operands: [name],
+    showChanges: request.dryRun,
+  });
 }
 
 async function* events(command: string, verb: Verb, invocation: Invocation): AsyncGenerator<ObjectEvent | Ended> {
@@ -52,14 +61,15 @@ async function* events(command: string, verb: Verb, invocation: Invocation): Asy
   const client = await session.node();
   const request = requestOf(invocation);
   const options = { signal };
-  const { names } = await findTargets(command, verb, args.operands, client, options);
+  const { names, single } = await findTargets(command, verb, args.operands, client, options);
   const calls = names.map((name) => {
     const { manager } = verb;
     const call = () =>
       name === "nm" && manager ? manager(client, request, options) : verb.call(client, name, request, options);
     return () => eventsOf(name, call, signal);
   });
-  yield* merge(calls, args.number("parallel") ?? PARALLEL);
+  const all = merge(calls, args.number("parallel") ?? PARALLEL);
+  yield* single ? all : withoutNothingToDo(all);
 }
 
 function requestOf({ args }: Invocation): OperationRequest {
@@ -67,5 +77,7 @@ function requestOf({ args }: Invocation): OperationRequest {
     deadline: deadlineOf(args),
     restart: args.has("restart"),
     requestId: args.text("request-id") ?? "",
+    dryRun: args.has("dry-run"),
+    version: args.text("version") ?? "",
   };
 }

@@ -163,7 +163,7 @@ function givenValue(text: string | undefined, option: OptionSpec): OptionValueGi
     case "argument":
       return { text };
     case "duration":
-      return { text, number: parseDuration(text) };
+      return { text, number: parseDuration(text, value.mostDays) };
     case "count":
       if (!/^\d{1,9}$/.test(text) || Number(text) < (value.least ?? 0)) {
         throw usageError(

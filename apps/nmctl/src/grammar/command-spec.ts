@@ -60,6 +60,8 @@ export interface OptionValue {
   readonly choices?: readonly string[];
   /** Of a `count`; 0 unless given. */
   readonly least?: number;
+  /** Of a `duration`; 1 unless given. */
+  readonly mostDays?: number;
   readonly completes?: Completes;
 }
 

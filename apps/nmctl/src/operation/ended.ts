@@ -20,6 +20,30 @@ export function endOf(event: ObjectEvent): Ended | undefined {
   }
 }
 
+/** Of several objects, those with which there was nothing to do have not failed. */
+export async function* withoutNothingToDo(
+  events: AsyncIterable<ObjectEvent | Ended>,
+): AsyncGenerator<ObjectEvent | Ended> {
+  for await (const event of events) {
+    const ended = "kind" in event ? event : endOf(event);
+    const note = ended?.kind === "error" ? nothingToDo(ended.error) : undefined;
+    yield ended && note !== undefined
+      ? { kind: "outcome", name: ended.name, outcome: { name: ended.name, note, changes: [] } }
+      : event;
+  }
+}
+
+function nothingToDo({ reason }: NodeError): string | undefined {
+  switch (reason) {
+    case "UPDATE_NOT_AVAILABLE":
+      return "up to date";
+    case "NO_PREVIOUS_VERSION":
+      return "nothing to go back to";
+    default:
+      return undefined;
+  }
+}
+
 /** The `ObjectEvent` as JSON; the details of an error in the JSON that protocol buffers have for `Any`. */
 export function endedToJson(ended: Ended): unknown {
   if (ended.kind === "outcome") {

@@ -3,6 +3,7 @@ import type { ObjectEvent } from "@nodemanager/proto/v1";
 import { exitCodeOfBatch } from "../exit-code.ts";
 import type { Io } from "../io.ts";
 import type { Item, Output } from "../output.ts";
+import { changesInShort, changesTable } from "../render/changes.ts";
 import { complaint } from "../render/complaint.ts";
 import { ProgressReport } from "../render/progress.ts";
 import type { Terminal } from "../render/terminal.ts";
@@ -22,6 +23,8 @@ export interface ReportOptions {
   readonly operands?: readonly string[];
   /** Whether errors are printed as data, too. */
   readonly errorsAreData: boolean;
+  /** Whether what changes is the data, and not something that was noticed on the way. */
+  readonly showChanges?: boolean;
 }
 
 /**
@@ -55,10 +58,13 @@ export function report(events: AsyncIterable<ObjectEvent | Ended>, options: Repo
         continue;
       }
       succeeded++;
-      if (ended.outcome.note !== "") {
-        options.terminal.say(`${ended.outcome.name}: ${ended.outcome.note}`);
+      const { name, note, changes } = ended.outcome;
+      const said = [options.showChanges ? "" : changesInShort(changes), note].filter((text) => text !== "");
+      if (said.length > 0) {
+        options.terminal.say(`${name}: ${said.join("; ")}`);
       }
-      yield { name: ended.outcome.name, json: () => endedToJson(ended) };
+      const text = options.showChanges ? `${name}\n${changesTable(changes, options.terminal)}` : name;
+      yield { name, json: () => endedToJson(ended), text: () => text };
     }
     summarize();
   }

@@ -8,6 +8,9 @@ import { usageError } from "../grammar/usage-error.ts";
 export interface OperationRequest {
   readonly deadline: Duration | undefined;
   readonly restart: boolean;
+  readonly dryRun: boolean;
+  /** Empty for the highest one. */
+  readonly version: string;
   readonly requestId: string;
 }
 
@@ -76,15 +79,15 @@ export const VERBS = {
     kinds: ["installation", "instance"],
     states: [INSTALLED, ...LIVING],
     manager: (client, { requestId }, options) => client.node.update({ requestId }, options),
-    call: (client, name, { restart, requestId }, options) =>
-      client.applications.update({ name, restart, requestId }, options),
+    call: (client, name, { restart, requestId, dryRun, version, deadline }, options) =>
+      client.applications.update({ name, restart, requestId, dryRun, version, deadline }, options),
   },
   revert: {
     kinds: ["installation", "instance"],
     states: [INSTALLED, ...LIVING],
     manager: (client, { requestId }, options) => client.node.revert({ requestId }, options),
-    call: (client, name, { restart, requestId }, options) =>
-      client.applications.revert({ name, restart, requestId }, options),
+    call: (client, name, { restart, requestId, deadline }, options) =>
+      client.applications.revert({ name, restart, requestId, deadline }, options),
   },
 } as const satisfies Readonly<Record<string, Verb>>;
 

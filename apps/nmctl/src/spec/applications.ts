@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../grammar/command-spec.ts";
-import { arg, BATCH_EXIT, deadline, env, NAMES_TEXT, names, parallel, requestId, restart } from "./options.ts";
+import { arg, BATCH_EXIT, deadline, dryRun, env, NAMES_TEXT, names, parallel, requestId, restart } from "./options.ts";
 
 const operation = {
   group: "applications",
@@ -122,35 +122,77 @@ export const applicationCommands: readonly CommandSpec[] = [
     words: ["update"],
     summary: "move installations, instances or the manager to a newer version",
     description: [
-      "An installation gets the version that its origin offers now; instances that run keep theirs. An instance moves to the current version of its installation. nm is the manager itself.",
-      "This version of the node answers NOT_IMPLEMENTED.",
+      "An installation gets the version that its origin offers now, or the one that --version names; what was said at installation stays, and instances that run keep their version. With --restart, running instances are moved too, one after the other: each has to become ready and to run for the soak time of its envelope; when one does not, all of them and the installation go back, and the command fails with UPDATE_FAILED.",
+      "An instance moves to the current version of its installation; one that runs only with --restart. A partial name means installations. nm is the manager itself.",
+      "When there is nothing newer, one full name fails with UPDATE_NOT_AVAILABLE; of several objects, it is said of each.",
     ],
     operands: [names],
-    options: [restart, parallel, requestId],
+    options: [
+      restart,
+      dryRun,
+      {
+        name: "version",
+        value: { type: "text", name: "VERSION" },
+        help: "This semantic version of what the origin offers, and not the highest one or the one that it is pinned to.",
+      },
+      deadline,
+      parallel,
+      requestId,
+    ],
     examples: [
       { command: "nmctl update apps/web", does: "every installation of web" },
+      { command: "nmctl update apps/web --restart", does: "and what runs of it" },
+      { command: "nmctl update apps --dry-run", does: "what there is that is newer" },
       { command: "nmctl update nm", does: "the manager" },
+    ],
+  },
+  {
+    ...operation,
+    mutates: false,
+    words: ["diff"],
+    summary: "say what an update of an installation would change",
+    description: [
+      "Compares the current version with what its origin offers, as this VERSION or as the highest one, and prints a line for each field that is different. What would have to be fetched is said as well. Nothing is fetched or changed.",
+    ],
+    operands: [
+      { name: "INSTALLATION", completes: { kind: "names" } },
+      { name: "VERSION", optional: true, completes: { kind: "nothing" } },
+    ],
+    options: [],
+    examples: [
+      { command: "nmctl diff apps/web/cqzs3bn5n7kl5o6ddw2bmsq3hu", does: "with the highest version" },
+      {
+        command: "nmctl diff apps/web/cqzs3bn5n7kl5o6ddw2bmsq3hu 1.4.2 -o json",
+        does: "with one version, for a program",
+      },
     ],
   },
   {
     ...batch,
     words: ["revert"],
     summary: "move installations, instances or the manager back to the previous version",
-    description: ["Mirrors update.", "This version of the node answers NOT_IMPLEMENTED."],
+    description: [
+      "Mirrors update: an installation goes back to the version before its current one, an instance to the one before the version that it runs. Nothing is fetched. Where there is none, or it was removed, one full name fails with NO_PREVIOUS_VERSION; of several objects, it is said of each.",
+    ],
     operands: [names],
-    options: [restart, parallel, requestId],
-    examples: [{ command: "nmctl revert nm", does: "the manager" }],
+    options: [restart, deadline, parallel, requestId],
+    examples: [
+      { command: "nmctl revert apps/web --restart", does: "every installation of web, and what runs of it" },
+      { command: "nmctl revert nm", does: "the manager" },
+    ],
   },
   {
     ...batch,
     words: ["update-to"],
     summary: "move an installation to what another origin offers",
-    description: ["This version of the node answers NOT_IMPLEMENTED."],
+    description: [
+      "As update, from another origin, which is the installation's from then on. It has to offer the same application: TITLE_MISMATCH otherwise.",
+    ],
     operands: [
       { name: "NAME", completes: { kind: "names" } },
       { name: "ORIGIN", completes: { kind: "nothing" } },
     ],
-    options: [restart, requestId],
+    options: [restart, dryRun, deadline, requestId],
     examples: [
       { command: "nmctl update-to apps/web file:/srv/repository/web@2.0.0", does: "all installations of web" },
     ],

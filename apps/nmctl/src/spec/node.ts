@@ -43,10 +43,22 @@ export const nodeCommands: readonly CommandSpec[] = [
     words: ["tidy"],
     group: "node",
     summary: "remove what is no longer needed",
-    description: ["Prints what was removed. This version of the node answers NOT_IMPLEMENTED."],
+    description: [
+      "Removes the workspaces of stopped instances, uninstalled installations, old versions and binaries that nothing uses, and prints a line for each and how much was freed. The current version of an installation stays, the one before it, those that an instance is on, and the newest ones (noded --keep-versions). What somebody is working on is left alone.",
+    ],
     operands: [],
-    options: [{ name: "dry-run", help: "Only say what would be removed." }],
-    examples: [{ command: "nmctl tidy --dry-run", does: "what there is to remove" }],
+    options: [
+      { name: "dry-run", help: "Only say what would be removed." },
+      {
+        name: "older-than",
+        value: { type: "duration", name: "DURATION", mostDays: 365 },
+        help: "Only what was stopped, uninstalled or followed by a newer version at least so long ago, and unused binaries. All of it unless given.",
+      },
+    ],
+    examples: [
+      { command: "nmctl tidy --dry-run", does: "what there is to remove" },
+      { command: "nmctl tidy --older-than 7d", does: "what was over a week ago" },
+    ],
     endless: true,
     mutates: true,
   },

@@ -25,6 +25,11 @@ export const restart: OptionSpec = {
   help: "Suspend running instances, switch, and resume them; switched back if the other version does not become ready.",
 };
 
+export const dryRun: OptionSpec = {
+  name: "dry-run",
+  help: "Say what would change, field by field, and how much there is to fetch; change nothing.",
+};
+
 export const env: OptionSpec = {
   name: "env",
   value: { type: "assignment", name: "KEY=VALUE" },
