@@ -1,4 +1,6 @@
 export { abortable, abortError, deadlineSignal, type OwnedSignal, throwIfAborted } from "./abort.ts";
+export { type Account, type Credentials, describeAccount } from "./account.ts";
+export { type AccountRange, formatAccountRange, isInRange, parseAccountRange } from "./account-range.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
   binariesOf,
