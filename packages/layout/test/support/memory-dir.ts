@@ -1,8 +1,7 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "@nodemanager/core";
 import { type TempDir, tempDir } from "@nodemanager/testing";
-import fsExtra from "fs-extra";
 
 /**
  * A directory of a test's own in memory, where the machine has such a place: for tests that make thousands of small trees
@@ -14,7 +13,7 @@ export async function memoryDir(): Promise<TempDir> {
     return {
       path,
       async [Symbol.asyncDispose]() {
-        await fsExtra.remove(path);
+        await rm(path, { recursive: true, force: true });
       },
     };
   } catch (error) {
