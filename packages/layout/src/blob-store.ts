@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type BinaryRef, isErrno, NodeError } from "@nodemanager/core";
+import { BINARY_MODE } from "./access.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { boundedMap } from "./bounded-map.ts";
 import { INCOMING, type LayoutContext } from "./context.ts";
@@ -146,6 +147,14 @@ export class BlobStore {
         );
       }
     });
+  }
+
+  /** Lets whoever can reach it run a blob that an earlier manager has made for its own user. */
+  async openUp(sha256: string): Promise<void> {
+    const file = this.path(sha256);
+    if ((await this.#context.fs.stat(file)).mode !== BINARY_MODE) {
+      await this.#context.fs.setMode(file, BINARY_MODE);
+    }
   }
 
   /** Makes the directory for blobs if it is missing. */

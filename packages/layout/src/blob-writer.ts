@@ -1,10 +1,8 @@
 import { dirname } from "node:path";
 import { type BinaryRef, isErrno, NodeError } from "@nodemanager/core";
+import { BINARY_MODE } from "./access.ts";
 import type { LayoutContext } from "./context.ts";
 import type { NewFile } from "./fs-ops.ts";
-
-/** Binaries can be read and executed by their owner, and written by nobody. */
-const BINARY_MODE = 0o500;
 
 /** One blob while it is written. Disposing it before {@link commit} has returned removes what was written. */
 export class BlobWriter implements AsyncDisposable {

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
-import type { Title } from "@nodemanager/core";
+import type { Account, Title } from "@nodemanager/core";
+import { GROUP_PASSABLE, PASSABLE } from "./access.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { buildVersion, type VersionContent } from "./build-version.ts";
 import type { LayoutContext } from "./context.ts";
@@ -16,6 +17,7 @@ export interface InstallationContent extends VersionContent {
   readonly installedAt: Date;
   readonly env: Readonly<Record<string, string>>;
   readonly args: readonly string[];
+  readonly account?: Account | undefined;
   /** The name of the version's directory. */
   readonly version: string;
 }
@@ -32,7 +34,7 @@ export async function buildInstallation(
   content: InstallationContent,
   blobs: BlobStore,
 ): Promise<boolean> {
-  const { title, requestId, installedAt, env, args, packages, version } = content;
+  const { title, requestId, installedAt, env, args, packages, account, version } = content;
   const app = dirname(dir);
   // The first one appears together with its application's directory, so that no empty one is ever left.
   const isFirst = !(await exists(context, app));
@@ -45,11 +47,17 @@ export async function buildInstallation(
     await stage.directory(basename(dir));
   }
   const inStage = (...path: string[]) => join(isFirst ? basename(dir) : "", ...path);
-  await stage.file(inStage("settings.json"), encodeDocument({ title, requestId, installedAt, env, args, packages }));
-  await stage.emptyDirectory(inStage(INSTANCES));
+  const settings = { title, requestId, installedAt, env, args, packages, account };
+  await stage.file(inStage("settings.json"), encodeDocument(settings));
+  await stage.emptyDirectory(inStage(INSTANCES), account && { mode: PASSABLE });
   await stage.directory(inStage(version));
   await buildVersion(context, stage, inStage(version), content, blobs);
   await stage.symlink(inStage(CURRENT), version);
+  if (account) {
+    await stage.setAccess(inStage(), { owner: { gid: account.gid }, mode: GROUP_PASSABLE });
+    // An earlier installation may have been for the manager's own user alone.
+    await (isFirst ? stage.setAccess("", { mode: PASSABLE }) : context.fs.setMode(app, PASSABLE));
+  }
   return await stage.publish(isFirst ? app : dir);
 }
 

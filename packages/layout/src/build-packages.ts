@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { readArchive } from "@nodemanager/archive";
 import { isErrno, NodeError, type PackageRef } from "@nodemanager/core";
+import { BINARY_MODE, PACKAGE_DIRECTORY_MODE, PACKAGE_FILE_MODE } from "./access.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { LayoutContext } from "./context.ts";
 import { ARCHIVES, PACKAGES } from "./paths.ts";
@@ -8,10 +9,6 @@ import type { StagedTree } from "./staged-tree.ts";
 
 /** Four gibibytes. */
 const MAX_PACKAGE_BYTES = 4 * 1024 ** 3;
-/** As a binary is: for its owner, and changed by nobody. */
-const PROGRAM_MODE = 0o500;
-const FILE_MODE = 0o400;
-
 export interface BuildPackagesOptions {
   /** How many bytes one archive may have when it is decompressed; 4 GiB unless given. */
   readonly maxPackageBytes?: number | undefined;
@@ -40,18 +37,19 @@ export async function buildPackages(
   if (found.length === 0) {
     return;
   }
-  await stage.directory(join(dir, PACKAGES));
+  await stage.directory(join(dir, PACKAGES), PACKAGE_DIRECTORY_MODE);
   if (found.some(([, { format }]) => format !== "file")) {
     await stage.directory(join(dir, ARCHIVES));
   }
   for (const [name, ref] of found) {
     const blob = blobs.path(ref.sha256);
     if (ref.format === "file") {
+      await blobs.openUp(ref.sha256);
       await stage.hardLink(join(dir, PACKAGES, name), blob);
       continue;
     }
     await stage.hardLink(join(dir, ARCHIVES, name), blob);
-    await stage.directory(join(dir, PACKAGES, name));
+    await stage.directory(join(dir, PACKAGES, name), PACKAGE_DIRECTORY_MODE);
     await unpack(context.fs.readChunks(blob), stage, join(dir, PACKAGES, name), {
       name,
       ref,
@@ -79,9 +77,9 @@ async function unpack(
     for await (const entry of readArchive(counted(archive, o), { format, what, maxBytes, signal })) {
       const path = join(dir, ...entry.path);
       if (entry.kind === "directory") {
-        await stage.directory(path);
+        await stage.directory(path, PACKAGE_DIRECTORY_MODE);
       } else {
-        await stage.fileFrom(path, entry.content, entry.executable ? PROGRAM_MODE : FILE_MODE);
+        await stage.fileFrom(path, entry.content, entry.executable ? BINARY_MODE : PACKAGE_FILE_MODE);
       }
     }
   } catch (error) {

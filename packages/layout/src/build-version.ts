@@ -8,6 +8,7 @@ import {
   NodeError,
   type PackageRef,
 } from "@nodemanager/core";
+import { PASSABLE } from "./access.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { type BuildPackagesOptions, buildPackages } from "./build-packages.ts";
 import type { LayoutContext } from "./context.ts";
@@ -46,9 +47,12 @@ export async function buildVersion(
   { envelope, origin, packages, previous, build = {} }: VersionContent,
   blobs: BlobStore,
 ): Promise<void> {
+  // Whoever may enter the installation may run what is in it; its documents are the manager's alone.
+  await stage.setAccess(dir, { mode: PASSABLE });
   await stage.file(join(dir, "envelope.json"), encodeDocument(encodeEnvelope(envelope)));
   await stage.file(join(dir, "origin.json"), encodeDocument({ origin }));
   if (envelope.binary) {
+    await blobs.openUp(envelope.binary.sha256);
     await stage.hardLink(join(dir, "bin"), blobs.path(envelope.binary.sha256));
   }
   if (previous !== undefined) {

@@ -1,4 +1,4 @@
-import { type ExitStatus, type ProcessIdentity, packagesSchema } from "@nodemanager/core";
+import { type Account, type ExitStatus, type ProcessIdentity, packagesSchema } from "@nodemanager/core";
 import * as v from "valibot";
 import { isVersionDirName } from "./paths.ts";
 
@@ -26,6 +26,14 @@ const exitStatus: v.GenericSchema<ExitStatus> = v.variant("kind", [
   v.object({ kind: v.literal("unseen") }),
 ]);
 
+// Root is nobody's account: it is said by leaving the account out. -1 means "as it is" to chown(2).
+const uid = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(2 ** 32 - 2));
+const gid = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(2 ** 32 - 2));
+const account: v.GenericSchema<Account> = v.variant("kind", [
+  v.object({ kind: v.literal("own"), uid, gid }),
+  v.object({ kind: v.literal("named"), name: v.pipe(v.string(), v.nonEmpty()), uid, gid }),
+]);
+
 export const formatDocument = v.object({ format: natural });
 
 export const lockDocument = v.object({
@@ -44,6 +52,8 @@ export const settingsDocument = v.object({
   env: v.record(v.string(), v.string()),
   args: v.array(v.string()),
   packages: v.optional(packagesSchema),
+  /** Absent: the manager's own user. */
+  account: v.optional(account),
 });
 
 export const originDocument = v.object({ origin: v.string() });

@@ -68,7 +68,7 @@ export class FreedSpace {
     try {
       return await look();
     } catch (error) {
-      if (isErrno(error, "ENOENT", "ENOTDIR", "EACCES", "EPERM")) {
+      if (isErrno(error, "ENOENT", "ENOTDIR", "EACCES", "EPERM", "ENAMETOOLONG")) {
         return undefined;
       }
       throw error;

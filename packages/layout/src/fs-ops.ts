@@ -16,6 +16,15 @@ export interface FileStat {
   /** The same for all names of one file, and another one for every other file that is there at the time. */
   readonly identity: string;
   readonly modifiedAt: Date;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** To whom something is to belong. */
+export interface Owner {
+  /** Stays as it is unless given. */
+  readonly uid?: number | undefined;
+  readonly gid: number;
 }
 
 /** A file that is being made. Nothing of it is durable before {@link sync}. */
@@ -63,6 +72,8 @@ export interface FsOps {
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   setMode(path: string, mode: number): Promise<void>;
+  /** Of the entry itself. */
+  setOwner(path: string, owner: Owner): Promise<void>;
   /** Removes an empty directory. */
   rmdir(dir: string): Promise<void>;
   /** Removes whatever is there, with everything below; nothing is not an error. */

@@ -1,8 +1,9 @@
+export type { ReservedAccount } from "./account-pool.ts";
 export { BlobStore } from "./blob-store.ts";
 export { BlobWriter } from "./blob-writer.ts";
 export type { BuildOptions } from "./build-version.ts";
 export { FreedSpace } from "./freed-space.ts";
-export type { Entry, EntryKind, FileStat, FsOps, NewFile } from "./fs-ops.ts";
+export type { Entry, EntryKind, FileStat, FsOps, NewFile, Owner } from "./fs-ops.ts";
 export { InstallationStore, type InstallOptions } from "./installation-store.ts";
 export type { ClaimedLaunch, Ending } from "./instance-claims.ts";
 export { InstanceMoves } from "./instance-moves.ts";
@@ -21,6 +22,7 @@ export type {
   Ready,
   Suspension,
 } from "./records.ts";
+export { removeTree } from "./remove-tree.ts";
 export { Root } from "./root.ts";
 export type { SweepReport } from "./sweep.ts";
 export type { VersionRecord } from "./version-reader.ts";

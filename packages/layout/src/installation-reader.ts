@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { formatName, type InstallationName, isErrno, NodeError } from "@nodemanager/core";
+import { type Account, formatName, type InstallationName, isErrno, NodeError } from "@nodemanager/core";
+import type * as v from "valibot";
+import { GROUP_PASSABLE } from "./access.ts";
 import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, readDocument, required } from "./document.ts";
@@ -9,6 +11,7 @@ import { CURRENT, installationDir, isVersionDirName, UNINSTALLING } from "./path
 import type { BrokenRecord, InstallationRecord } from "./records.ts";
 import { VersionReader } from "./version-reader.ts";
 
+const SETTINGS = "settings.json";
 /** How often a read starts over because what it read was moved meanwhile. */
 const READS = 10;
 
@@ -54,6 +57,17 @@ export class InstallationReader {
     }
   }
 
+  /**
+   * Under whom the instances of an installation run; undefined for the manager's own user.
+   *
+   * @throws NodeError `STORE_CORRUPT`, also when the directory was made for an account that is not on record: what was to
+   *   be kept apart must not run as the manager
+   */
+  async account(name: InstallationName): Promise<Account | undefined> {
+    const dir = installationDir(this.#root, name);
+    return await this.#knownAccount(dir, (await this.#settings(dir)).account);
+  }
+
   /** The path of the version that `current` means; undefined without `current`, and once `uninstalling` is there. */
   async currentVersion(dir: string): Promise<string | undefined> {
     const version = await this.#linkedVersion(join(dir, CURRENT));
@@ -78,17 +92,15 @@ export class InstallationReader {
     state: InstallationRecord["state"],
     versionDir: string,
   ): Promise<InstallationRecord> {
-    const { fs } = this.#context;
-    const settingsFile = join(dir, "settings.json");
     const [settings, origin, envelope] = await Promise.all([
-      required(settingsFile, readDocument(fs, settingsFile, settingsDocument)),
+      this.#settings(dir),
       this.#versions.origin(versionDir),
       this.#versions.envelope(versionDir),
     ]);
-    if (settings.value.title !== name.title) {
-      throw corrupt(settingsFile, "title", `is ${JSON.stringify(settings.value.title)}`);
+    if (settings.title !== name.title) {
+      throw corrupt(join(dir, SETTINGS), "title", `is ${JSON.stringify(settings.title)}`);
     }
-    const { env, args, packages = {}, requestId, installedAt } = settings.value;
+    const { env, args, packages = {}, requestId, installedAt } = settings;
     return {
       kind: "installation",
       name,
@@ -100,9 +112,22 @@ export class InstallationReader {
       env,
       args,
       packages,
+      account: await this.#knownAccount(dir, settings.account),
       requestId,
       installedAt,
     };
+  }
+
+  async #settings(dir: string): Promise<v.InferOutput<typeof settingsDocument>> {
+    const file = join(dir, SETTINGS);
+    return (await required(file, readDocument(this.#context.fs, file, settingsDocument))).value;
+  }
+
+  async #knownAccount(dir: string, account: Account | undefined): Promise<Account | undefined> {
+    if (!account && ((await required(dir, this.#context.fs.stat(dir))).mode & GROUP_PASSABLE) === GROUP_PASSABLE) {
+      throw corrupt(join(dir, SETTINGS), "account", "is missing");
+    }
+    return account;
   }
 
   async #linkedVersion(link: string): Promise<string | undefined> {

@@ -1,5 +1,7 @@
 import { dirname, join } from "node:path";
 import {
+  type Account,
+  type AccountRange,
   type Envelope,
   formatName,
   type InstallationId,
@@ -10,6 +12,7 @@ import {
   type PackageRef,
   type Title,
 } from "@nodemanager/core";
+import { AccountPool, type ReservedAccount } from "./account-pool.ts";
 import { ApplicationReader } from "./application-reader.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { boundedMap } from "./bounded-map.ts";
@@ -38,6 +41,8 @@ export interface InstallOptions {
   /** Win over the envelope's of the same name. */
   readonly packages?: Readonly<Record<string, PackageRef>> | undefined;
   readonly build?: BuildOptions | undefined;
+  /** Under whom its instances run; the manager's own user unless given. Only root can make anybody else the owner. */
+  readonly account?: Account | undefined;
   readonly requestId?: string | undefined;
 }
 
@@ -53,6 +58,7 @@ export class InstallationStore {
   readonly #applications = new KeyedMutex();
   readonly #uninstallation: Uninstallation;
   readonly #requests = new RequestIndex();
+  readonly #accounts: AccountPool;
 
   constructor(context: LayoutContext, root: string, blobs: BlobStore, turns: VersionTurns) {
     this.#context = context;
@@ -62,6 +68,16 @@ export class InstallationStore {
     this.#apps = new ApplicationReader(context, root);
     this.#uninstallation = new Uninstallation(context, root, turns);
     this.versions = new VersionStore(context, root, { blobs, turns, installations: this });
+    this.#accounts = new AccountPool(context, root);
+  }
+
+  /**
+   * Reserves an account that no installation has, and no file of one that is still on disk.
+   *
+   * @throws NodeError `ACCOUNTS_EXHAUSTED`
+   */
+  async reserveAccount(range: AccountRange): Promise<ReservedAccount> {
+    return await this.#accounts.reserve(range);
   }
 
   /**
@@ -106,6 +122,7 @@ export class InstallationStore {
       env,
       args,
       packages: o.packages ?? {},
+      account: o.account,
       requestId: o.requestId,
       installedAt,
     };
@@ -176,7 +193,9 @@ export class InstallationStore {
     await this.#context.attempt(`removing ${formatName(name)}`, async () => {
       for (const dir of [uninstalledDir(this.#root, name), installationDir(this.#root, name)]) {
         if (await exists(this.#context, dir)) {
-          return await retire(this.#context, dir);
+          await retire(this.#context, dir);
+          this.#accounts.forget();
+          return;
         }
       }
       throw notFound(name);
@@ -225,8 +244,18 @@ export class InstallationStore {
     return version;
   }
 
+  /**
+   * Under whom the instances of an installation run; undefined for the manager's own user.
+   *
+   * @throws NodeError `INSTALLATION_NOT_FOUND`, `STORE_CORRUPT`
+   */
+  async account(name: InstallationName): Promise<Account | undefined> {
+    return await this.#context.attempt(`reading ${formatName(name)}`, () => this.#reader.account(name));
+  }
+
   /** Forgets what is remembered of the disk, after everything was removed. */
   forget(): void {
     this.#requests.clear();
+    this.#accounts.forget();
   }
 }

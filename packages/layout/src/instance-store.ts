@@ -71,10 +71,11 @@ export class InstanceStore {
       const suspension: Suspension = { by: "manager", why: "never started", at: createdAt, requestId: o.requestId };
       using _ = this.#turns.pin(installationDir(this.#root, installation));
       const versionDir = await this.#installations.currentVersion(installation);
+      const account = await this.#installations.account(installation);
       const { durable = true, requestId } = o;
       // An uninstall that came first must find either no instance or this one, never miss it.
       const confirm = async () => void (await this.#installations.currentVersion(installation));
-      const content = { createdAt, requestId, suspension, version: basename(versionDir) };
+      const content = { createdAt, requestId, suspension, version: basename(versionDir), account };
       const published = await buildInstance(this.#context, dir, content, { durable, confirm }).catch(async (error) => {
         if (isErrno(error, "ENOENT")) {
           await confirm();

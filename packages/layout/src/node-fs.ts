@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { isErrno } from "@nodemanager/core";
-import fsExtra from "fs-extra";
 import type { Entry, EntryKind, FileStat, FsOps, NewFile } from "./fs-ops.ts";
+import { removeTree } from "./remove-tree.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 const fsync = promisify(fs.fsync);
 const writeAsync = promisify(fs.write);
 
 const CHUNK_BYTES = 256 * 1024;
+/** Of chown(2). */
+const AS_IT_IS = -1;
 /** Larger writes go to the thread pool. */
 const SMALL_BYTES = 16 * 1024;
 
@@ -83,21 +83,13 @@ export const nodeFs: FsOps = {
   async setMode(path, mode) {
     fs.chmodSync(path, mode);
   },
+  async setOwner(path, { uid = AS_IT_IS, gid }) {
+    fs.lchownSync(path, uid, gid);
+  },
   async rmdir(dir) {
     fs.rmdirSync(dir);
   },
-  async removeTree(path) {
-    try {
-      await fsExtra.remove(path);
-    } catch (error) {
-      if (!isErrno(error, "EACCES", "EPERM")) {
-        throw error;
-      }
-      // An application may take its own directories' permissions away.
-      makeRemovable(path);
-      await fsExtra.remove(path);
-    }
-  },
+  removeTree,
   async syncDir(dir) {
     const fd = fs.openSync(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {
@@ -184,18 +176,6 @@ function readRegular(fd: number, path: string, maxBytes: number): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-function makeRemovable(path: string): void {
-  if (!fs.lstatSync(path).isDirectory()) {
-    return;
-  }
-  fs.chmodSync(path, 0o700);
-  for (const entry of fs.readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) {
-      makeRemovable(join(path, entry.name));
-    }
-  }
-}
-
 function toStat(stat: fs.Stats): FileStat {
   return {
     kind: kindOf(stat),
@@ -204,6 +184,8 @@ function toStat(stat: fs.Stats): FileStat {
     links: stat.nlink,
     identity: `${stat.dev}:${stat.ino}`,
     modifiedAt: stat.mtime,
+    uid: stat.uid,
+    gid: stat.gid,
   };
 }
 

@@ -10,13 +10,14 @@ import {
   silentLogger,
   systemClock,
 } from "@nodemanager/core";
+import { PASSABLE } from "./access.ts";
 import { INCOMING, LayoutContext } from "./context.ts";
-import { makeDirectories } from "./directories.ts";
+import { DIRECTORY_MODE, makeDirectories } from "./directories.ts";
 import { encodeDocument, readDocument } from "./document.ts";
 import { formatDocument } from "./documents.ts";
 import type { Entry, FsOps } from "./fs-ops.ts";
 import { nodeFs } from "./node-fs.ts";
-import { parseLockName } from "./paths.ts";
+import { parseLockName, RUN } from "./paths.ts";
 import { quarantine } from "./quarantine.ts";
 import { Root } from "./root.ts";
 import { RootLock } from "./root-lock.ts";
@@ -26,13 +27,18 @@ import { linkFile, unlinkIfThere } from "./write-atomic.ts";
 export const FORMAT = 1;
 
 const FORMAT_FILE = "format";
-const DIRECTORIES = ["run", "node-manager", "blobs", join("blobs", "sha256")];
+const DIRECTORIES = [RUN, "node-manager", "blobs", join("blobs", "sha256")];
 
 export interface OpenRootOptions {
   /** Who wants it. */
   readonly self: ProcessIdentity;
   /** Whether a process that held the root still exists. */
   readonly isAlive: (process: ProcessIdentity) => boolean;
+  /**
+   * Whether others may pass through the root to what in it is theirs: for installations with accounts. Otherwise it is
+   * closed to everybody else.
+   */
+  readonly passable?: boolean | undefined;
   readonly fs?: FsOps | undefined;
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
@@ -70,6 +76,9 @@ export async function openRoot(dir: string, o: OpenRootOptions): Promise<Root> {
         await linkFile(context, join(root, FORMAT_FILE), encodeDocument({ format: FORMAT }));
       }
       await prepare(context, root, undo);
+      for (const dir of [root, join(root, RUN)]) {
+        await setAccess(context, dir, o.passable === true);
+      }
       return new Root(context, root, lock);
     } catch (error) {
       await context.bestEffort(`leaving ${dir} as it was`, () => undo.disposeAsync());
@@ -152,10 +161,18 @@ async function prepare(context: LayoutContext, dir: string, undo: AsyncDisposabl
       await makeDirectories(context, path);
     }
   }
-  if (((await context.fs.stat(dir)).mode & 0o077) !== 0) {
-    context.logger.warn("closing the root to others", { dir });
-    await context.fs.setMode(dir, 0o700);
+}
+
+async function setAccess(context: LayoutContext, dir: string, passable: boolean): Promise<void> {
+  const wanted = passable ? PASSABLE : DIRECTORY_MODE;
+  const mode = (await context.fs.stat(dir)).mode & 0o777;
+  if (mode === wanted) {
+    return;
   }
+  if ((mode & 0o077 & ~wanted) !== 0) {
+    context.logger.warn("closing a directory to others", { dir });
+  }
+  await context.fs.setMode(dir, wanted);
 }
 
 function notOurs(dir: string, why: string, cause?: unknown): NodeError {

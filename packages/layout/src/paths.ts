@@ -20,6 +20,7 @@ export const CURRENT = "current";
 export const UNINSTALLING = "uninstalling";
 export const PREVIOUS = "previous";
 export const INSTANCES = "instances";
+export const RUN = "run";
 
 /** In a version's directory: its packages, and the archives that they were unpacked from. */
 export const PACKAGES = "packages";
@@ -116,7 +117,7 @@ export function previousVersionDir(version: string, target: string): string | un
 
 /** Whether a reset leaves this entry of the root: what the manager itself needs to go on and to be started again. */
 export function isKeptByReset(name: string): boolean {
-  return ["format", "run", "node-manager"].includes(name) || parseLockName(name) !== undefined;
+  return ["format", RUN, "node-manager"].includes(name) || parseLockName(name) !== undefined;
 }
 
 export function isSha256(text: string): boolean {

@@ -1,4 +1,5 @@
 import type {
+  Account,
   Envelope,
   ExitStatus,
   InstallationName,
@@ -25,6 +26,8 @@ export interface InstallationRecord {
   readonly args: readonly string[];
   /** What was said at installation; wins over the envelope's of the same name. */
   readonly packages: Readonly<Record<string, PackageRef>>;
+  /** Under whom its instances run; absent for the manager's own user. */
+  readonly account?: Account | undefined;
   readonly requestId?: string | undefined;
   readonly installedAt: Date;
 }

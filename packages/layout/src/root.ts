@@ -5,7 +5,7 @@ import { FreedSpace } from "./freed-space.ts";
 import { InstallationStore } from "./installation-store.ts";
 import { InstanceStore } from "./instance-store.ts";
 import { ManagerStore } from "./manager-store.ts";
-import { isKeptByReset } from "./paths.ts";
+import { isKeptByReset, RUN } from "./paths.ts";
 import { retire } from "./retire.ts";
 import type { RootLock } from "./root-lock.ts";
 import { type SweepReport, sweepRoot } from "./sweep.ts";
@@ -14,7 +14,7 @@ import { VersionTurns } from "./version-turns.ts";
 /** An opened root. Made by `openRoot`; disposing releases the lock. */
 export class Root implements AsyncDisposable {
   readonly dir: string;
-  /** For sockets; 0700. */
+  /** For sockets; others may pass through it where they may pass through the root. */
   readonly runDir: string;
   readonly blobs: BlobStore;
   readonly installations: InstallationStore;
@@ -27,7 +27,7 @@ export class Root implements AsyncDisposable {
     this.#context = context;
     this.#lock = lock;
     this.dir = dir;
-    this.runDir = join(dir, "run");
+    this.runDir = join(dir, RUN);
     this.blobs = new BlobStore(context, dir);
     const turns = new VersionTurns();
     this.installations = new InstallationStore(context, dir, this.blobs, turns);

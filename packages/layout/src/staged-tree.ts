@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { isErrno } from "@nodemanager/core";
 import { INCOMING, type LayoutContext } from "./context.ts";
 import { DIRECTORY_MODE } from "./directories.ts";
-import type { NewFile } from "./fs-ops.ts";
+import type { NewFile, Owner } from "./fs-ops.ts";
 import { retire } from "./retire.ts";
 
 /** How many files are open at a time, and synced with one commit of the file system's journal. */
@@ -42,14 +42,39 @@ export class StagedTree implements AsyncDisposable {
     return tree;
   }
 
-  /** Makes a directory; `path` is relative to the tree. */
-  async directory(path: string): Promise<void> {
+  /**
+   * Makes a directory; `path` is relative to the tree.
+   *
+   * @param mode - 0700 unless given; holds whatever the umask
+   */
+  async directory(path: string, mode?: number): Promise<void> {
     await this.#mkdir(join(this.dir, path));
+    if (mode !== undefined) {
+      await this.setAccess(path, { mode });
+    }
   }
 
-  /** Makes a directory in which nothing is put: that it is there is its parent's to keep, and costs no sync of its own. */
-  async emptyDirectory(path: string): Promise<void> {
-    await this.#context.fs.mkdir(join(this.dir, path), DIRECTORY_MODE);
+  /**
+   * Makes a directory in which nothing is put: that it is there is its parent's to keep, and costs no sync of its own.
+   * What it is beside that would be lost without one.
+   */
+  async emptyDirectory(path: string, access?: { readonly owner?: Owner; readonly mode: number }): Promise<void> {
+    const dir = join(this.dir, path);
+    await this.#context.fs.mkdir(dir, DIRECTORY_MODE);
+    if (access) {
+      await this.setAccess(path, access);
+      this.#directories.push(dir);
+    }
+  }
+
+  /** Gives a directory of the tree to somebody and sets its permissions; `""` is the tree itself. */
+  async setAccess(path: string, { owner, mode }: { readonly owner?: Owner; readonly mode: number }): Promise<void> {
+    const dir = join(this.dir, path);
+    if (owner) {
+      await this.#context.fs.setOwner(dir, owner);
+    }
+    // In this order: a change of owner takes some bits away.
+    await this.#context.fs.setMode(dir, mode);
   }
 
   /**

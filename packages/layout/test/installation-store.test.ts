@@ -34,7 +34,7 @@ describe("installing", () => {
     const { versionDir } = await install(root);
     const bin = statSync(join(versionDir, "bin"));
     expect(bin.ino).toBe(statSync(root.blobs.path(SHA256)).ino);
-    expect(bin.mode & 0o7777).toBe(0o500);
+    expect(bin.mode & 0o7777).toBe(0o555);
     expect(await root.blobs.retireUnused(SHA256)).toBe(false);
     await root.blobs.retire(SHA256);
     expect(statSync(join(versionDir, "bin")).nlink).toBe(1);

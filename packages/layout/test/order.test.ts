@@ -196,7 +196,7 @@ describe("the order of the steps", () => {
     const at = (step: RegExp) => built.findLastIndex((found) => step.test(found));
     for (let n = 0; n < count; n += 1) {
       const place = `data/d${n % 100}/f${n}$`;
-      const order = ["create", "write", "fchmod 400", "fsync", "close"].map((verb) =>
+      const order = ["create", "write", "fchmod 444", "fsync", "close"].map((verb) =>
         at(new RegExp(`^${verb} .*${place}`)),
       );
       expect(order).not.toContain(-1);
@@ -270,7 +270,7 @@ describe("the order of the steps", () => {
     ).toEqual([
       "create .incoming-A",
       "write .incoming-A",
-      "fchmod 500 .incoming-A",
+      "fchmod 555 .incoming-A",
       "fsync .incoming-A",
       "close .incoming-A",
       `rename .incoming-A ${SHA256}`,

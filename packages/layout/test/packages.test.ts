@@ -84,16 +84,16 @@ describe("packages of a version", () => {
     ];
     const { versionDir, envelope } = await installWith(root, { packages: { web, zipped, "site.conf": config } });
     const unpacked = (name: string) => [
-      `packages/${name}/ 700`,
-      `packages/${name}/bin/ 700`,
-      `packages/${name}/bin/run 500 ${JSON.stringify(PROGRAM)}`,
-      `packages/${name}/data/ 700`,
-      `packages/${name}/data/empty/ 700`,
-      `packages/${name}/data/text 400 "words"`,
+      `packages/${name}/ 755`,
+      `packages/${name}/bin/ 755`,
+      `packages/${name}/bin/run 555 ${JSON.stringify(PROGRAM)}`,
+      `packages/${name}/data/ 755`,
+      `packages/${name}/data/empty/ 755`,
+      `packages/${name}/data/text 444 "words"`,
     ];
     expect(files(versionDir).filter((line) => line.startsWith("packages"))).toEqual([
-      "packages/ 700",
-      'packages/site.conf 500 "colour=red\\n"',
+      "packages/ 755",
+      'packages/site.conf 555 "colour=red\\n"',
       ...unpacked("web"),
       ...unpacked("zipped"),
     ]);
@@ -169,7 +169,7 @@ describe("a program in a package", () => {
     await using root = await open(dir.path);
     const run = await putPackage(root, Buffer.from(PROGRAM), "file");
     const { versionDir } = await installWith(root, { packages: { run }, command: "run" });
-    expect(statSync(join(versionDir, "packages/run")).mode & 0o777).toBe(0o500);
+    expect(statSync(join(versionDir, "packages/run")).mode & 0o777).toBe(0o555);
   });
 
   test("of an override runs instead of the envelope's", async () => {

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  lchownSync,
   linkSync,
   mkdirSync,
   renameSync,
@@ -101,6 +102,9 @@ function again(change: Change, moved: (path: string) => string, bytes: ReadonlyM
     case "fchmod":
       chmodSync(path, change.mode);
       break;
+    case "chown":
+      lchownSync(path, change.owner.uid ?? -1, change.owner.gid);
+      break;
     case "rmdir":
       rmdirSync(path);
       break;
@@ -136,6 +140,10 @@ function directoriesOf(change: Change): string[] {
     case "fchmod":
     case "syncDir":
       return [];
+    case "chmod":
+    case "chown":
+      // That is in the directory itself, and its parent's sync need not write it.
+      return [change.path];
     case "rename":
       return [dirname(change.path), dirname(change.from)];
     default:

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
+  type Account,
   type Clock,
   decodeEnvelope,
   type Envelope,
@@ -21,6 +22,12 @@ export const SELF: ProcessIdentity = { pid: 4711, startTicks: 42, bootId: "boot"
 export const BINARY = new TextEncoder().encode("#!/bin/sh\nexit 0\n");
 export const SHA256: string = createHash("sha256").update(BINARY).digest("hex");
 export const TITLE = parseTitle("redis");
+
+/** One that whoever runs the test can give things to: nobody but root has a choice. */
+export const ACCOUNT: Account =
+  process.geteuid?.() === 0
+    ? { kind: "own", uid: 1_879_100_001, gid: 1_879_100_002 }
+    : { kind: "own", uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
 export function envelope(title: string = TITLE): Envelope {
   return decodeEnvelope({ title, version: "1.2.3", binary: { sha256: SHA256, sizeBytes: BINARY.length } }, "a test");
@@ -122,6 +129,12 @@ export function files(dir: string): string[] {
   });
 }
 
+/** Who may do what with a directory: `710 0:1000`. */
+export function access(path: string): string {
+  const { mode, uid, gid } = lstatSync(path);
+  return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
+}
+
 /** Everything that a root says, for comparison. */
 export async function view(root: Root, currentLink?: string): Promise<unknown> {
   const installations = [];
@@ -131,11 +144,15 @@ export async function view(root: Root, currentLink?: string): Promise<unknown> {
       for await (const instance of root.instances.list(installation.name, { stopped: true })) {
         // What is remembered of the last process counts once the state says that it is over.
         const over = instance.kind === "instance" && ["suspended", "stopped"].includes(instance.state);
-        instances.push(over ? instance : { ...instance, lastExit: undefined });
+        const shown = over ? instance : { ...instance, lastExit: undefined };
+        const dirs = instance.kind === "instance" ? [instance.dir, instance.rootDir, instance.logsDir] : [];
+        instances.push(installation.account ? { ...shown, access: dirs.map(access) } : shown);
       }
     }
     const version = installation.kind === "installation" ? files(installation.versionDir) : [];
-    installations.push({ ...installation, instances, version });
+    const isOwn = installation.kind === "installation" && installation.account;
+    const dirs = isOwn ? [installation.dir, dirname(installation.dir), join(installation.dir, "instances")] : [];
+    installations.push({ ...installation, instances, version, access: dirs.map(access) });
   }
   const uninstalled = await Array.fromAsync(root.installations.uninstalled());
   const workspaces = await Array.fromAsync(root.manager.list());

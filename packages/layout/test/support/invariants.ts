@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, lchownSync, lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Root } from "@nodemanager/layout";
 import { expect } from "vitest";
@@ -75,6 +75,19 @@ export class Prepared {
 export function copyTree(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
   cpSync(from, to, { recursive: true, verbatimSymlinks: true });
+  copyOwners(from, to);
+}
+
+function copyOwners(from: string, to: string): void {
+  const { uid, gid } = lstatSync(from);
+  if (uid !== process.geteuid?.() || gid !== process.getegid?.()) {
+    lchownSync(to, uid, gid);
+  }
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      copyOwners(join(from, entry.name), join(to, entry.name));
+    }
+  }
 }
 
 /** What a root says, as text that does not depend on where the tree is. */

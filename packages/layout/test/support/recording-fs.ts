@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { type FsOps, type NewFile, nodeFs } from "@nodemanager/layout";
+import { type FsOps, type NewFile, nodeFs, type Owner } from "@nodemanager/layout";
 
 /** One change, with everything that is needed to make it again. `file` tells open files apart. */
 export type Change =
@@ -10,6 +10,7 @@ export type Change =
   | { readonly verb: "fchmod"; readonly path: string; readonly file: number; readonly mode: number }
   | { readonly verb: "mkdir"; readonly path: string }
   | { readonly verb: "chmod"; readonly path: string; readonly mode: number }
+  | { readonly verb: "chown"; readonly path: string; readonly owner: Owner }
   | { readonly verb: "rmdir" | "unlink" | "remove" | "syncDir"; readonly path: string }
   | { readonly verb: "symlink"; readonly path: string; readonly target: string }
   | { readonly verb: "link" | "rename"; readonly from: string; readonly path: string };
@@ -87,6 +88,9 @@ export class RecordingFs implements FsOps {
   }
   async setMode(path: string, mode: number): Promise<void> {
     await this.#change({ verb: "chmod", path, mode }, () => nodeFs.setMode(path, mode));
+  }
+  async setOwner(path: string, owner: Owner): Promise<void> {
+    await this.#change({ verb: "chown", path, owner }, () => nodeFs.setOwner(path, owner));
   }
   async rmdir(path: string): Promise<void> {
     await this.#change({ verb: "rmdir", path }, () => nodeFs.rmdir(path));
@@ -166,6 +170,8 @@ export function lines(changes: readonly Change[], dir: string): string[] {
       case "chmod":
       case "fchmod":
         return `${change.verb} ${change.mode.toString(8)} ${short(change.path)}`;
+      case "chown":
+        return `chown ${change.owner.uid ?? ""}:${change.owner.gid} ${short(change.path)}`;
       default:
         return `${change.verb} ${short(change.path)}`;
     }

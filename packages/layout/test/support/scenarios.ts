@@ -1,8 +1,8 @@
 import { gzipSync } from "node:zlib";
-import { newInstallationId, newInstanceId } from "@nodemanager/core";
+import { type Account, newInstallationId, newInstanceId } from "@nodemanager/core";
 import type { Root } from "@nodemanager/layout";
 import { tarOf } from "@nodemanager/testing";
-import { envelope, launch, packageOf, putBinary, putPackage, runInstance, SHA256, TITLE } from "./fixture.ts";
+import { ACCOUNT, envelope, launch, packageOf, putBinary, putPackage, runInstance, SHA256, TITLE } from "./fixture.ts";
 
 /** One operation of a store, with what is there before. */
 export interface Scenario {
@@ -38,10 +38,11 @@ async function withBlobs(root: Root): Promise<void> {
   await putPackage(root, ARCHIVE);
   await putPackage(root, CONFIG);
 }
-async function installed(root: Root, id = INSTALLATION): Promise<unknown> {
+async function installed(root: Root, id = INSTALLATION, account?: Account): Promise<unknown> {
   return await root.installations.install({
     title: TITLE,
     id,
+    account,
     envelope: envelope(),
     origin: "file:/repository/redis",
   });
@@ -107,6 +108,18 @@ export const scenarios: readonly Scenario[] = [
   },
   { name: "installations.install, with packages", prepare: withBlobs, run: withPackages, exact: true },
   {
+    name: "installations.install, the first, with an account",
+    prepare: putBinary,
+    run: (root) => installed(root, INSTALLATION, ACCOUNT),
+    exact: true,
+  },
+  {
+    name: "installations.install, a further one, with an account",
+    prepare: created,
+    run: (root) => installed(root, OTHER_INSTALLATION, ACCOUNT),
+    exact: true,
+  },
+  {
     name: "installations.claimUninstall",
     prepare: stopped,
     run: (root) => root.installations.claimUninstall(INSTALLATION_NAME),
@@ -131,6 +144,15 @@ export const scenarios: readonly Scenario[] = [
     prepare: async (root) => {
       await putBinary(root);
       await installed(root);
+    },
+    run: (root) => root.instances.create(INSTALLATION_NAME, { id: INSTANCE }),
+    exact: true,
+  },
+  {
+    name: "instances.create, with an account",
+    prepare: async (root) => {
+      await putBinary(root);
+      await installed(root, INSTALLATION, ACCOUNT);
     },
     run: (root) => root.instances.create(INSTALLATION_NAME, { id: INSTANCE }),
     exact: true,
