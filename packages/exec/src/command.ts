@@ -60,9 +60,15 @@ export interface ShellCall {
  * How the stub is called so that the program gets exactly the command's arguments and environment, and of the manager's
  * own variables those that its protocol has.
  *
+ * @param prefix - a program that runs what follows it, with its arguments; it sees nothing of what could lead it astray
  * @throws NodeError `INVALID_ARGUMENT` when it cannot be passed on unchanged
  */
-export function shellCall(command: Command, protocol: Protocol, launchId: string | undefined): ShellCall {
+export function shellCall(
+  command: Command,
+  protocol: Protocol,
+  launchId: string | undefined,
+  prefix: readonly string[] = [],
+): ShellCall {
   const direct: Record<string, string> = {};
   const behind: string[] = [];
   // A shell takes PWD over if it is where it is, and keeps it: the usual case needs no detour.
@@ -90,9 +96,10 @@ export function shellCall(command: Command, protocol: Protocol, launchId: string
   if (behind.length > 0 && command.file.includes("=")) {
     throw new NodeError("INVALID_ARGUMENT", `env(1) cannot start a file with "=" in its path: ${command.file}`);
   }
-  const prefix = behind.length > 0 ? ["/usr/bin/env", ...behind] : [];
+  const withEnv = behind.length > 0 ? ["/usr/bin/env", ...behind] : [];
+  const name = keepsPwd ? "noded-stub-pwd" : "noded-stub";
   return {
-    args: ["-c", STUB[protocol], keepsPwd ? "noded-stub-pwd" : "noded-stub", ...prefix, command.file, ...command.args],
+    args: ["-c", STUB[protocol], name, ...prefix, ...withEnv, command.file, ...command.args],
     env: direct,
   };
 }

@@ -1,3 +1,4 @@
+export { whyNoAccounts } from "./account-support.ts";
 export { type Adopted, type AdoptOptions, adopt } from "./adopt.ts";
 export { protocolFor, type ReadyOptions } from "./become-ready.ts";
 export type { Command, Protocol } from "./command.ts";
@@ -5,6 +6,7 @@ export { Containment } from "./containment.ts";
 export { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 export { type LastLinesOptions, lastLines } from "./last-lines.ts";
 export { makeLifeline } from "./lifeline.ts";
+export { type NoNewPrivileges, noNewPrivileges } from "./no-new-privileges.ts";
 export { ParentHandle, type SpawnOptions } from "./parent-handle.ts";
 export { isAlive, readProcessIdentity, selfIdentity } from "./process-identity.ts";
 export { type Target, type TerminateOptions, terminate } from "./terminate.ts";

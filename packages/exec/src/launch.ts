@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { type ExitStatus, fromErrno, isErrno, NodeError } from "@nodemanager/core";
+import { type Credentials, type ExitStatus, fromErrno, isErrno, NodeError } from "@nodemanager/core";
 import { markUnplaced } from "./bystanders.ts";
 import { type Command, EXTRA_FD, GATE_FD, type Protocol, SHELL, STATUS_FD, shellCall } from "./command.ts";
 import type { Containment } from "./containment.ts";
 import { makeLifeline, openLifelineForChild } from "./lifeline.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
+import { noNewPrivileges } from "./no-new-privileges.ts";
 import { checkProgram } from "./program-file.ts";
 
 /** A process that runs the stub: nothing of the application has run. */
@@ -32,6 +33,7 @@ export interface GatedOptions {
   readonly lifelinePath: string | undefined;
   readonly extraFiles: readonly number[];
   readonly containment: Containment | undefined;
+  readonly credentials: Credentials | undefined;
 }
 
 /**
@@ -40,12 +42,15 @@ export interface GatedOptions {
  * @throws NodeError `SPAWN_FAILED`, `INVALID_ARGUMENT`, `OUT_OF_DESCRIPTORS`, and as `fromErrno` for the logs
  */
 export async function launchGated(command: Command, options: GatedOptions): Promise<GatedChild> {
-  checkProgram(command.file, command.cwd);
-  const { args, env } = shellCall(command, options.protocol, options.launchId);
+  const { credentials } = options;
+  checkProgram(command.file, command.cwd, credentials);
+  const privileges = credentials && noNewPrivileges();
+  const prefix = privileges?.kind === "setpriv" ? privileges.prefix : [];
+  const { args, env } = shellCall(command, options.protocol, options.launchId, prefix);
   if (options.lifelinePath !== undefined) {
     await makeLifeline(options.lifelinePath);
   }
-  using logs = openLogFiles(command.stdoutPath, command.stderrPath);
+  using logs = openLogFiles(command.stdoutPath, command.stderrPath, credentials);
   using lifeline = openedLifeline(options.lifelinePath);
   let birthplace: string | undefined;
   let child: ChildProcess | undefined;
@@ -55,6 +60,8 @@ export async function launchGated(command: Command, options: GatedOptions): Prom
       cwd: command.cwd,
       env,
       detached: true,
+      // In this order libuv enters the directory, drops all further groups, and becomes the group and the user.
+      ...(credentials && { uid: credentials.uid, gid: credentials.gid }),
       stdio: descriptors(logs, options, lifeline?.fd),
     });
   } catch (error) {

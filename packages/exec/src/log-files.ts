@@ -1,5 +1,7 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { fromErrno, NodeError } from "@nodemanager/core";
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync } from "node:fs";
+import { type Credentials, fromErrno, NodeError } from "@nodemanager/core";
+
+const GROUP_WRITABLE = 0o660;
 
 /** A log that is open for a child. Its end when it was opened is where the child's own lines begin. */
 export interface LogFile {
@@ -20,12 +22,15 @@ const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | cons
 /**
  * Opens both logs for appending, made with mode 0600; one descriptor when both are the same file.
  *
+ * For a child with credentials of its own they stay ours, so that in a sticky directory it cannot put anything in their
+ * place, and its group can write to them: it has the descriptors already, and `/dev/stderr` opens the file anew.
+ *
  * @throws NodeError `SPAWN_FAILED` when one is not a regular file, and as `fromErrno`
  */
-export function openLogFiles(stdoutPath: string, stderrPath: string): LogFiles {
-  const stdout = openLogFile(stdoutPath);
+export function openLogFiles(stdoutPath: string, stderrPath: string, credentials?: Credentials): LogFiles {
+  const stdout = openLogFile(stdoutPath, credentials);
   try {
-    const stderr = stderrPath === stdoutPath ? stdout : openLogFile(stderrPath);
+    const stderr = stderrPath === stdoutPath ? stdout : openLogFile(stderrPath, credentials);
     return {
       stdout,
       stderr,
@@ -42,7 +47,7 @@ export function openLogFiles(stdoutPath: string, stderrPath: string): LogFiles {
   }
 }
 
-function openLogFile(path: string): LogFile {
+function openLogFile(path: string, credentials: Credentials | undefined): LogFile {
   let fd: number;
   try {
     fd = openSync(path, FLAGS, 0o600);
@@ -53,6 +58,15 @@ function openLogFile(path: string): LogFile {
   if (!stat.isFile()) {
     closeSync(fd);
     throw new NodeError("SPAWN_FAILED", `the log ${path} is not a regular file`);
+  }
+  if (credentials && (stat.gid !== credentials.gid || (stat.mode & 0o777) !== GROUP_WRITABLE)) {
+    try {
+      fchownSync(fd, stat.uid, credentials.gid);
+      fchmodSync(fd, GROUP_WRITABLE);
+    } catch (error) {
+      closeSync(fd);
+      throw fromErrno(error, `share the log ${path}`);
+    }
   }
   return { path, fd, startOffset: stat.size };
 }

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import {
   abortable,
+  type Credentials,
   deadlineSignal,
   type ExitStatus,
   NodeError,
@@ -28,6 +29,11 @@ export interface SpawnOptions {
   readonly lifelinePath?: string | undefined;
   /** `NODED_LAUNCH_ID`, and the name of the control group; random unless given. */
   readonly launchId?: string | undefined;
+  /**
+   * Whom the process runs as, from the stub on: without further groups, without capabilities, and unable to gain any
+   * privileges by what it executes where {@link noNewPrivileges} has a way. Only root can say anybody else.
+   */
+  readonly credentials?: Credentials | undefined;
   /** The caller's own descriptors, which the child gets as 5 and following. They stay the caller's to close. */
   readonly extraFiles?: readonly number[];
 }
@@ -104,6 +110,7 @@ export class ParentHandle implements AsyncDisposable {
       lifelinePath: options.lifelinePath,
       extraFiles: options.extraFiles ?? [],
       containment: options.containment,
+      credentials: options.credentials,
     });
     using _unplaced = launched.unplaced;
     try {

@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { fromErrno, isErrno, NodeError } from "@nodemanager/core";
+import { type Credentials, fromErrno, isErrno, NodeError } from "@nodemanager/core";
+import { requireReachable } from "./reachable.ts";
 
 const HEAD_BYTES = 64;
 /** e_machine of what a node of each architecture runs, its own first. */
@@ -19,9 +20,10 @@ const MACHINES: Readonly<Partial<Record<NodeJS.Architecture, readonly number[]>>
  * Checks what can be known before a program is started, because the shell that starts it later can only say 126 or 127,
  * and would take what the kernel cannot run for a script of its own.
  *
+ * @param credentials - whose right to run it counts, unless it is ours
  * @throws NodeError `SPAWN_FAILED`, `OUT_OF_DESCRIPTORS`
  */
-export function checkProgram(file: string, cwd: string): void {
+export function checkProgram(file: string, cwd: string, credentials?: Credentials): void {
   requireAbsolute(file, "the program");
   requireAbsolute(cwd, "the working directory");
   if (!statOf(cwd)?.isDirectory()) {
@@ -35,6 +37,9 @@ export function checkProgram(file: string, cwd: string): void {
     accessSync(file, constants.X_OK);
   } catch (error) {
     throw new NodeError("SPAWN_FAILED", `the program ${file} is not executable`, { cause: error });
+  }
+  if (credentials) {
+    requireReachable(credentials, { file, cwd });
   }
   const problem = unrunnable(readHead(file));
   if (problem && !runsForeignFormats()) {
