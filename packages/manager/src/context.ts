@@ -3,7 +3,7 @@ import type { Containment } from "@nodemanager/exec";
 import type { Root } from "@nodemanager/layout";
 import type { Repository, RepositoryAddress, TransferTuning } from "@nodemanager/repository";
 import type { ChangeHub } from "./change-hub.ts";
-import type { AppCycleClient, CallbackListener, NodeFacts } from "./ports.ts";
+import type { Accounts, AppCycleClient, CallbackListener, NodeFacts } from "./ports.ts";
 import type { StartRequests } from "./start-requests.ts";
 import type { ShutdownPolicy } from "./status.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -20,6 +20,7 @@ export interface Context {
   readonly callbacks: CallbackListener;
   readonly appCycle: AppCycleClient;
   readonly node: NodeFacts;
+  readonly accounts?: Accounts | undefined;
   readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
   readonly maxBinaryBytes: number;
   readonly maxPackageBytes?: number | undefined;

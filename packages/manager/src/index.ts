@@ -14,6 +14,7 @@ export type {
   UpdateOptions,
 } from "./operation.ts";
 export type {
+  Accounts,
   AppCycleClient,
   Callback,
   CallbackListener,
@@ -21,6 +22,7 @@ export type {
   NodeFacts,
   Runnability,
   Specification,
+  SystemUser,
 } from "./ports.ts";
 export type {
   ApplicationStatus,

@@ -44,6 +44,7 @@ import { suspend } from "./ops/suspend.ts";
 import { tidy } from "./ops/tidy.ts";
 import { uninstall } from "./ops/uninstall.ts";
 import type {
+  Accounts,
   AppCycleClient,
   CallbackListener,
   NodeDescription,
@@ -75,6 +76,8 @@ export interface NodeManagerOptions {
   readonly containment: Containment;
   readonly callbacks: CallbackListener;
   readonly appCycle: AppCycleClient;
+  /** Everything runs as the manager's own user unless given. The root has to be passable where there are any. */
+  readonly accounts?: Accounts | undefined;
   readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
   readonly shutdownPolicy: ShutdownPolicy;
   /** How many of an installation's newest versions stay, at least 1; 3 unless given. */
@@ -276,7 +279,7 @@ export class NodeManager implements NodeManagerApi {
       hostname: this.#ctx.node.hostname,
       version: this.#options.version,
       containment: this.#ctx.containment.kind,
-      isolation: "none",
+      isolation: this.#ctx.accounts?.pool.kind === "range" ? "user" : "none",
     };
   }
 

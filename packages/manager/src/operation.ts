@@ -53,6 +53,10 @@ export interface InstallOptions extends OperationOptions {
   readonly args?: readonly string[];
   /** Win over the envelope's of the same name; fetched from where the envelope is. */
   readonly packages?: Readonly<Record<string, PackageRef>>;
+  /** Under whom its instances run, by name or uid; an account of its own unless given, where there can be one. */
+  readonly user?: string | undefined;
+  /** Its instances run as the manager's own user. */
+  readonly sameUser?: boolean | undefined;
 }
 
 /** Of an update and of a revert. */

@@ -1,3 +1,4 @@
+import type { AccountRange, Credentials } from "@nodemanager/core";
 import type { Runnability, Specification } from "@nodemanager/profile";
 
 export type { Runnability, Specification };
@@ -49,6 +50,22 @@ export interface AppCycleClient {
    * @throws NodeError `CHILD_PROTOCOL_ERROR` when the application cannot be reached or breaks off
    */
   stop(address: string, signal: AbortSignal): AsyncIterable<{ readonly progress: number; readonly goal: number }>;
+}
+
+/** Under whom applications can run on this node. */
+export interface Accounts {
+  /** Of the manager. */
+  readonly uid: number;
+  /** Where installations get accounts of their own from, or why nothing here can run as anybody but the manager. */
+  readonly pool:
+    | { readonly kind: "range"; readonly range: AccountRange }
+    | { readonly kind: "none"; readonly why: string };
+  /** A user of the system by its name or its uid, with its primary group. */
+  lookUp(user: string): SystemUser | undefined;
+}
+
+export interface SystemUser extends Credentials {
+  readonly name: string;
 }
 
 /** What this node is, found out when it is first asked for. */

@@ -20,6 +20,8 @@ export interface InstallationStatus {
   readonly previousVersion: string;
   readonly envelope: Envelope;
   readonly installedAt: Date;
+  /** Under whom its instances run: a name or a uid; empty for the manager's own user. */
+  readonly user: string;
   readonly instances: number;
   readonly running: number;
 }

@@ -1,5 +1,6 @@
 import {
   compileGlob,
+  describeAccount,
   formatName,
   hasReason,
   type InstallationName,
@@ -208,6 +209,7 @@ async function installationStatus(
     previousVersion: await previousVersionOf(root, record),
     envelope: record.envelope,
     installedAt: record.installedAt,
+    user: record.account ? describeAccount(record.account) : "",
     instances: instances.length,
     running: instances.filter((instance) => instance.kind === "instance" && instance.state === "running").length,
   };

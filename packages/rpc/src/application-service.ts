@@ -16,9 +16,10 @@ import { endOptions, globOf, operationOptions, updateOptions } from "./request.t
 export function applicationService(manager: NodeManagerApi): ApplicationServiceImplementation {
   return {
     install: (request, caller) => {
-      const { origin, env, args } = request;
+      const { origin, env, args, user, sameUser } = request;
       const packages = packagesFromMessages(request.packages);
-      return eventResponses(manager.install(origin, { ...operationOptions(request, caller), env, args, packages }));
+      const options = { ...operationOptions(request, caller), env, args, packages, user, sameUser };
+      return eventResponses(manager.install(origin, options));
     },
     start: (request, caller) => eventResponses(manager.start(request.name, operationOptions(request, caller))),
     suspend: (request, caller) => eventResponses(manager.suspend(request.name, endOptions(request, caller))),

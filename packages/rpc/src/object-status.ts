@@ -51,7 +51,7 @@ export function statusMessage(status: ObjectStatus): ObjectStatusMessage {
 }
 
 function installationMessage(status: InstallationStatus): InstallationStatusMessage {
-  const { origin, version, envelope, installedAt, instances, running, previousVersion } = status;
+  const { origin, version, envelope, installedAt, instances, running, previousVersion, user } = status;
   return {
     origin,
     version,
@@ -60,7 +60,7 @@ function installationMessage(status: InstallationStatus): InstallationStatusMess
     instances,
     running,
     previousVersion,
-    user: "",
+    user,
   };
 }
 

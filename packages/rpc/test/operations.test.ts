@@ -29,11 +29,19 @@ const OPERATIONS: readonly [
     "install",
     ({ applications }, o) =>
       applications.install(
-        { origin: "file:/r/shop@1.2.3", env: { A: "b" }, args: ["-v"], packages: PACKAGE_MESSAGES, requestId },
+        {
+          origin: "file:/r/shop@1.2.3",
+          env: { A: "b" },
+          args: ["-v"],
+          packages: PACKAGE_MESSAGES,
+          user: "www-data",
+          sameUser: true,
+          requestId,
+        },
         o,
       ),
     "file:/r/shop@1.2.3",
-    { requestId, env: { A: "b" }, args: ["-v"], packages: PACKAGES },
+    { requestId, env: { A: "b" }, args: ["-v"], packages: PACKAGES, user: "www-data", sameUser: true },
   ],
   ["start", ({ applications }, o) => applications.start({ name: NAME, requestId }, o), NAME, { requestId }],
   [

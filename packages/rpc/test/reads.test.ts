@@ -60,6 +60,7 @@ describe("objects", () => {
       previousVersion: "1.2.2",
       envelope: ENVELOPE,
       installedAt: at,
+      user: "1001",
       instances: 2,
       running: 1,
     } as const;
@@ -93,6 +94,7 @@ describe("objects", () => {
             installedAt: at,
             instances: 2,
             running: 1,
+            user: "1001",
           },
         },
       },

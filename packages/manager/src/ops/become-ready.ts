@@ -1,4 +1,5 @@
 import {
+  type Account,
   abortable,
   deadlineSignal,
   describeExit,
@@ -9,12 +10,19 @@ import {
   newId,
 } from "@nodemanager/core";
 import type { ParentHandle } from "@nodemanager/exec";
-import { childSockets } from "../child-sockets.ts";
+import { childSockets, makeChildSockets, shareChildSockets } from "../child-sockets.ts";
 import type { Context } from "../context.ts";
 import type { Callback } from "../ports.ts";
 
 /** The key under which a child names its app cycle service. */
 const APP_CYCLE_ADDRESS = "APP_CYCLE_ADDRESS";
+
+/** A process that waits at its gate, and what it runs. */
+export interface Launched {
+  readonly handle: ParentHandle;
+  readonly envelope: Envelope;
+  readonly account: Account | undefined;
+}
 
 /**
  * Opens the gate and waits until the application is ready in its way.
@@ -26,8 +34,7 @@ const APP_CYCLE_ADDRESS = "APP_CYCLE_ADDRESS";
 export async function becomeReady(
   ctx: Context,
   name: InstanceName,
-  envelope: Envelope,
-  handle: ParentHandle,
+  { envelope, account, handle }: Launched,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const values = { INSTANCE_NAME: formatName(name) };
@@ -45,11 +52,15 @@ export async function becomeReady(
   );
   const sockets = childSockets(ctx.root.runDir, handle.launchId);
   const callbackId = newId();
+  await makeChildSockets(sockets);
   await using callback = await ctx.callbacks.listen({
     socketPath: sockets.callback,
     callbackId,
     keys: [APP_CYCLE_ADDRESS],
   });
+  if (account) {
+    await shareChildSockets(sockets, account);
+  }
   await handle.release({
     values: {
       ...values,

@@ -13,6 +13,7 @@ const BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
  * | `PATH` | the usual system directories |
  * | `HOME`, `TMPDIR`, `PWD` | its workspace, which is also its working directory |
  * | `LANG` | `C.UTF-8` |
+ * | `USER`, `LOGNAME` | the name of the account it runs under, if that has one |
  * | `NODED_INSTANCE` | its full name |
  * | `NODED_VERSION` | the version it runs |
  * | `NODED_LOGS_DIR` | where its `stdout` and `stderr` go; it may write more there |
@@ -23,12 +24,14 @@ export function instanceEnvironment(
   { envelope, packagesDir }: Pick<VersionRecord, "envelope" | "packagesDir">,
   installation: InstallationRecord,
 ): Record<string, string> {
+  const { account } = installation;
   return {
     PATH: BASE_PATH,
     HOME: record.rootDir,
     TMPDIR: record.rootDir,
     PWD: record.rootDir,
     LANG: "C.UTF-8",
+    ...(account?.kind === "named" ? { USER: account.name, LOGNAME: account.name } : {}),
     ...envelope.env,
     ...installation.env,
     NODED_INSTANCE: formatName(record.name),

@@ -12,6 +12,7 @@ import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { InstallOptions, Outcome } from "../operation.ts";
 import { buildOptions } from "./build-options.ts";
+import { chooseAccount } from "./choose-account.ts";
 import { fetchVersion } from "./fetch-version.ts";
 
 /**
@@ -27,9 +28,10 @@ import { fetchVersion } from "./fetch-version.ts";
  * nothing; a crash at most a verified binary, which the next start-up removes.
  *
  * @throws NodeError `INVALID_ARGUMENT` when the request id was used for another origin, or for arguments or variables
- *   that no process can have, or packages that cannot be named so; `INVALID_ORIGIN`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`,
- *   `INVALID_ENVELOPE`, `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `INVALID_PACKAGE`,
- *   `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`, `DISK_FULL`
+ *   that no process can have, or packages that cannot be named so; `INVALID_ORIGIN`, `USER_NOT_AVAILABLE`,
+ *   `ACCOUNTS_EXHAUSTED`, `ENVELOPE_NOT_FOUND`, `VERSION_NOT_FOUND`, `PROFILE_MISMATCH`, `INVALID_ENVELOPE`,
+ *   `RESERVED_TITLE`, `BINARY_NOT_FOUND`, `BINARY_INCOMPATIBLE`, `INVALID_PACKAGE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
+ *   `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`, `DISK_FULL`
  */
 export async function install(
   ctx: Context,
@@ -48,6 +50,7 @@ export async function install(
     }
     return { object: formatName(known.name), note: "installed by an earlier call with this request id" };
   }
+  using chosen = await chooseAccount(ctx, options);
   await using repository = await ctx.openRepository(origin.repository);
   o.report({ phase: "matching", done: 0, goal: 0, unit: "" });
   const profiles = await ctx.node.profiles();
@@ -63,10 +66,12 @@ export async function install(
   await using fetched = await fetchVersion(ctx, repository, version, o);
   throwIfAborted(o.signal);
   o.report({ phase: "installing", done: 0, goal: 0, unit: "" });
+  const { account } = chosen;
   const build = buildOptions(ctx, o);
-  const content = { title, envelope, origin: formatOrigin(origin), env, args, packages, build, requestId };
+  const content = { title, envelope, origin: formatOrigin(origin), env, args, packages, account, build, requestId };
   const { name } = await ctx.root.installations.install(content);
   fetched.keep();
+  chosen.keep();
   return { object: publish(ctx, name), note: "" };
 }
 

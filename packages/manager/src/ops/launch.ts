@@ -14,7 +14,7 @@ import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import { lifelineFile, logFile } from "../instance-files.ts";
 import type { Live } from "../supervisor.ts";
-import { becomeReady } from "./become-ready.ts";
+import { becomeReady, type Launched } from "./become-ready.ts";
 import { lastExitOf } from "./end.ts";
 import { instanceEnvironment } from "./environment.ts";
 import { requireLegal, settledRecord } from "./legality.ts";
@@ -70,10 +70,11 @@ export async function launchHeld(ctx: Context, name: InstanceName, o: LaunchOpti
   o.report({ phase: "starting", done: 0, goal: 0, unit: "" });
   const record = await settledRecord(ctx, name, o.signal);
   requireLegal(record, "launch");
-  const { handle, envelope } = await prepare(ctx, record, o.signal).catch(async (error: unknown) => {
+  const launched = await prepare(ctx, record, o.signal).catch(async (error: unknown) => {
     await rememberRefusal(ctx, record, error, o.signal);
     throw error;
   });
+  const { handle, envelope } = launched;
   const attempt = handle.launchId;
   try {
     throwIfAborted(o.signal);
@@ -102,7 +103,7 @@ export async function launchHeld(ctx: Context, name: InstanceName, o: LaunchOpti
   ctx.hub.publish(key);
   try {
     const signal = AbortSignal.any([taken.signal, o.signal]);
-    const appCycleAddress = await becomeReady(ctx, name, envelope, handle, signal);
+    const appCycleAddress = await becomeReady(ctx, name, launched, signal);
     await ctx.root.instances.markReady(name, { attempt, appCycleAddress });
   } catch (error) {
     const failure = { ...o, error, taken: taken.signal };
@@ -113,18 +114,15 @@ export async function launchHeld(ctx: Context, name: InstanceName, o: LaunchOpti
 }
 
 /** Reads what is to be run, and starts it gated. */
-async function prepare(
-  ctx: Context,
-  record: InstanceRecord,
-  signal: AbortSignal,
-): Promise<{ handle: ParentHandle; envelope: Envelope }> {
+async function prepare(ctx: Context, record: InstanceRecord, signal: AbortSignal): Promise<Launched> {
   const { title, installation: id } = record.name;
   const [version, installation] = await Promise.all([
     ctx.root.instances.version(record),
     ctx.root.installations.read({ kind: "installation", title, installation: id }),
   ]);
   throwIfAborted(signal);
-  return { handle: await spawn(ctx, record, version, installation), envelope: version.envelope };
+  const handle = await spawn(ctx, record, version, installation);
+  return { handle, envelope: version.envelope, account: installation.account };
 }
 
 /** Without a process there was nothing to claim; why it does not run is to be seen all the same. */
@@ -176,6 +174,7 @@ async function spawn(
       protocol: protocolFor(envelope.readiness),
       containment: ctx.containment,
       launchId: newId(),
+      credentials: installation.account,
       lifelinePath,
     },
   );

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { parseName } from "@nodemanager/core";
 import { collect } from "@nodemanager/testing";
 import { expect, test } from "vitest";
 import { isRunning, TestNode } from "../support/test-node.ts";
@@ -228,18 +229,28 @@ test.concurrent("a binary that no installation came to use is removed, one that 
 test.concurrent("sockets that a manager left are removed, those of others are not", async () => {
   await using node = await TestNode.open({ policy: "leave" });
   const { instance } = await node.running({ title: "cycle", appCycle: "orderly" });
-  const [used = ""] = (await sockets(node)).filter((name) => name.startsWith("ac-"));
+  const used = await sockets(node);
+  const earlier = `ac-${(await attemptOf(node, instance)).slice(0, 12)}`;
   await node.crash();
   const other = createServer().listen(join(node.dir, "run", "noded.sock"));
   await once(other, "listening");
   await writeFile(join(node.dir, "run", "ac-aaaaaaaaaaaa"), "");
   await writeFile(join(node.dir, "run", "cb-aaaaaaaaaaaa"), "");
+  await mkdir(join(node.dir, "run", "s-aaaaaaaaaa"));
+  // What a manager of version 0.1 has started serves here, and may still run.
+  await writeFile(join(node.dir, "run", earlier), "");
   await node.reopen();
-  expect(await sockets(node)).toEqual([used, "noded.sock"].sort());
+  expect(await sockets(node)).toEqual([...used, earlier, "noded.sock"].sort());
   await collect(node.manager.stop(instance));
   expect(await sockets(node)).toEqual(["noded.sock"]);
   other.close();
 });
+
+async function attemptOf(node: TestNode, instance: string): Promise<string> {
+  const name = parseName(instance);
+  const record = name.kind === "instance" ? await node.root.instances.read(name) : undefined;
+  return record && "launch" in record && record.launch ? record.launch.attempt : "";
+}
 
 async function sockets(node: TestNode): Promise<string[]> {
   const lines = await node.listing();

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Clock, type ProcessIdentity, systemClock } from "@nodemanager/core";
 import { Containment, isAlive, readProcessIdentity, selfIdentity } from "@nodemanager/exec";
@@ -22,7 +22,7 @@ import { CrashableFs } from "./crashable-fs.ts";
 import { lineAppCycle, lineCallbacks } from "./ports.ts";
 
 export interface TestNodeOptions
-  extends Partial<Pick<NodeManagerOptions, "openRepository" | "maxBinaryBytes" | "maxPackageBytes">> {
+  extends Partial<Pick<NodeManagerOptions, "openRepository" | "maxBinaryBytes" | "maxPackageBytes" | "accounts">> {
   readonly policy?: ShutdownPolicy;
   readonly clock?: Clock;
   /** Without control groups, also where there are any. */
@@ -42,6 +42,7 @@ export class TestNode implements AsyncDisposable {
 
   static async open(options: TestNodeOptions = {}): Promise<TestNode> {
     const temp = await tempDir();
+    await chmod(temp.path, options.accounts ? 0o711 : 0o700);
     // A name of its own: what a start-up finds under it and does not know is ended.
     const containment = options.uncontained
       ? Containment.none()
@@ -78,7 +79,8 @@ export class TestNode implements AsyncDisposable {
   /** Starts a manager on the root, and waits until it has dealt with what it found. */
   async reopen(options: { readonly policy?: ShutdownPolicy; readonly wait?: boolean } = {}): Promise<NodeManager> {
     this.#disk = new CrashableFs();
-    this.#root = await openRoot(this.dir, { self: selfIdentity(), isAlive, fs: this.#disk.fs });
+    const passable = this.#options.accounts !== undefined;
+    this.#root = await openRoot(this.dir, { self: selfIdentity(), isAlive, passable, fs: this.#disk.fs });
     this.#manager = await NodeManager.open({
       root: this.#root,
       version: "1.2.3",
@@ -91,6 +93,7 @@ export class TestNode implements AsyncDisposable {
       containment: this.#containment,
       callbacks: lineCallbacks,
       appCycle: lineAppCycle,
+      accounts: this.#options.accounts,
       openRepository: this.#options.openRepository ?? ((address) => openRepository(address, {})),
       shutdownPolicy: options.policy ?? this.#options.policy ?? "suspend",
       maxBinaryBytes: this.#options.maxBinaryBytes ?? 1024 * 1024 * 1024,
