@@ -23,6 +23,9 @@ const children: ReturnType<typeof spawn>[] = [];
 const births = join(dir, "births");
 const logs = join(dir, "logs");
 await mkdir(births);
+// Where the manager is root, each installation has an account of its own.
+await chmod(dir, 0o711);
+await chmod(births, 0o777);
 await mkdir(logs);
 // The first thing that the program does is to say that it runs.
 const program = join(dir, "program");
@@ -51,8 +54,10 @@ await rm(dir, { recursive: true, force: true });
 async function measureBirths(node: NodeUnderTest): Promise<void> {
   using watcher = new Births(births);
   const installation = await node.install(origin, [births]);
+  const ofSameUser = await node.install(origin, [births], { sameUser: true });
   const bare: number[] = [];
   const managed: number[] = [];
+  const asSameUser: number[] = [];
   const acknowledged: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     bare.push(await timed(watcher, async () => spawnBare()));
@@ -63,10 +68,12 @@ async function measureBirths(node: NodeUnderTest): Promise<void> {
         acknowledged.push(performance.now() - begin);
       }),
     );
+    asSameUser.push(await timed(watcher, () => node.start(ofSameUser)));
   }
   await endAll(node);
   row("bare spawn to the child's first action, ms", median(bare));
   row("start by RPC to the child's first action, ms", median(managed), median(managed) / median(bare));
+  row("  without an account of its own, ms", median(asSameUser), median(asSameUser) / median(bare));
   row("start by RPC to its acknowledgement, ms", median(acknowledged));
 }
 
@@ -161,7 +168,7 @@ async function endAll(node: NodeUnderTest): Promise<void> {
   await node.stop("apps");
 }
 
-async function timed(watcher: Births, start: () => Promise<void>): Promise<number> {
+async function timed(watcher: Births, start: () => Promise<unknown>): Promise<number> {
   const born = watcher.next(1);
   const begin = performance.now();
   await start();

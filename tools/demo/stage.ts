@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 
 /** A unix socket's path has to fit in 107 bytes; a clone may lie deep. */
@@ -20,7 +20,10 @@ export class Stage implements AsyncDisposable {
     const cache = join(clone, ".cache");
     mkdirSync(cache, { recursive: true });
     const parent = clone.length > DEEPEST_CLONE ? tmpdir() : cache;
-    return new Stage(clone, await mkdtemp(join(parent, "demo-")));
+    const dir = await mkdtemp(join(parent, "demo-"));
+    // For root's manager runs applications as other users.
+    chmodSync(dir, 0o711);
+    return new Stage(clone, dir);
   }
 
   private constructor(clone: string, dir: string) {
@@ -48,6 +51,9 @@ export class Stage implements AsyncDisposable {
 
   async startNoded(): Promise<void> {
     const args = ["--root", join(this.dir, "root"), "--listen", `unix:${join(this.dir, "noded.sock")}`];
+    if (!mayEverybodyPass(this.dir) || !mayEverybodyPass(this.#clone)) {
+      args.push("--account-range", "none");
+    }
     process.stdout.write(`\n$ noded ${args.join(" ")} &\n`);
     await this.#start("noded", [...args, "--log-level", "warn", "--ready-fd", "3"]);
   }
@@ -147,6 +153,12 @@ export class Stage implements AsyncDisposable {
   #program(name: "noded" | "nmctl"): string {
     return join(this.#clone, `apps/${name}/bin/${name}`);
   }
+}
+
+/** Whether other users get to a directory: in a clone below root's home they do not. */
+function mayEverybodyPass(dir: string): boolean {
+  const parent = dirname(dir);
+  return (statSync(dir).mode & 0o001) !== 0 && (parent === dir || mayEverybodyPass(parent));
 }
 
 function quoted(word: string): string {

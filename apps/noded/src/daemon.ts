@@ -7,6 +7,7 @@ import { NodeManager } from "@nodemanager/manager";
 import { appCycleClient, createCallbackListener, serveNode } from "@nodemanager/rpc/server";
 import { formatAddress } from "@nodemanager/transport";
 import { checkServable, type RunningServer } from "@nodemanager/transport/server";
+import { accountsFor } from "./accounts.ts";
 import { nodeFacts, readProfiles } from "./node-facts.ts";
 import type { Settings } from "./settings.ts";
 import { prepareSocketDirs } from "./sockets.ts";
@@ -38,7 +39,9 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   closeInheritedDescriptors({ keep: new Set(settings.readyFd === undefined ? [] : [settings.readyFd]) });
   await readProfiles(settings.profilesFile);
   await prepareSocketDirs(settings.listen, o.uid);
-  const root = await openRoot(settings.root, { self: selfIdentity(), isAlive, logger, fs: o.fs });
+  const accounts = accountsFor(settings, o.uid, logger);
+  const passable = accounts.pool.kind === "range";
+  const root = await openRoot(settings.root, { self: selfIdentity(), isAlive, passable, logger, fs: o.fs });
   // Its control group goes when nothing of ours runs any more.
   await using cleanup = new AsyncDisposableStack();
   let manager: NodeManager;
@@ -54,6 +57,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       containment,
       callbacks: createCallbackListener({ logger }),
       appCycle: appCycleClient,
+      accounts,
       // Most of the time nothing is installed, and its clients need not be in memory.
       openRepository: async (address) => {
         const { openRepository } = await import("@nodemanager/repository");

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type LogLevel, NodeError } from "@nodemanager/core";
+import { formatAccountRange, type LogLevel, NodeError, parseAccountRange } from "@nodemanager/core";
 import type { ShutdownPolicy } from "@nodemanager/manager";
 import { formatOrigin, parseOrigin } from "@nodemanager/repository";
 import { type Address, parseAddress } from "@nodemanager/transport";
@@ -13,6 +13,7 @@ export interface Settings {
   readonly maxBinaryBytes: number;
   readonly maxPackageBytes?: number | undefined;
   readonly keepVersions?: number | undefined;
+  readonly accountRange?: string | undefined;
   readonly repositoryStallMs?: number | undefined;
   readonly currentLink?: string | undefined;
   readonly origin?: string | undefined;
@@ -66,6 +67,9 @@ const integer = (min: number, max: number) =>
     return value;
   });
 
+/** Instead of a range of accounts. */
+export const NO_ACCOUNTS = "none";
+
 /** Every setting there is. Flags, environment, configuration file and help are read off this table. */
 export const SETTINGS: readonly Setting[] = [
   { key: "root", value: "DIR", help: "the directory that holds everything the manager keeps", parse: file },
@@ -105,6 +109,12 @@ export const SETTINGS: readonly Setting[] = [
     value: "N",
     help: "how many of the newest versions of an installation stay, beside those in use and the one to go back to; 3 unless given",
     parse: integer(1, 1000),
+  },
+  {
+    key: "accountRange",
+    value: "FIRST-LAST|none",
+    help: "for root: the numbers of which each installation gets one as its uid and gid, 1879048192-1879113727 unless given; or that none gets any",
+    parse: one((text) => (text === NO_ACCOUNTS ? text : formatAccountRange(parseAccountRange(text)))),
   },
   {
     key: "repositoryStallMs",

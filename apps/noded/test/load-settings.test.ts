@@ -18,6 +18,7 @@ const VALUES: Readonly<Record<keyof Settings, readonly [string, string]>> = {
   maxBinaryBytes: ["1", "2"],
   maxPackageBytes: ["3", "4"],
   keepVersions: ["1", "2"],
+  accountRange: ["70000-70001", "70001-70002"],
   repositoryStallMs: ["1", "2"],
   currentLink: ["/one", "/two"],
   origin: ["file:/r/one", "file:/r/two"],
@@ -103,6 +104,7 @@ describe("what is wrong", () => {
     [["--max-binary-bytes=0"]],
     [["--max-binary-bytes=1e3"]],
     [["--ready-fd", "0"]],
+    [["--account-range", "0-7"]],
   ])("in the arguments %j ends with the status for that", async (args) => {
     expect(await exitFor({ args })).toBe(EXIT.usage);
   });

@@ -24,8 +24,8 @@ export class NodeUnderTest implements AsyncDisposable {
   }
 
   /** Installs and gives the installation's name. */
-  async install(origin: string, args: readonly string[] = []): Promise<string> {
-    for await (const { event } of this.client.applications.install({ origin, args: [...args] })) {
+  async install(origin: string, args: readonly string[] = [], o: { sameUser?: boolean } = {}): Promise<string> {
+    for await (const { event } of this.client.applications.install({ origin, args: [...args], ...o })) {
       if (event?.event?.$case === "outcome") {
         return event.event.value.name;
       }

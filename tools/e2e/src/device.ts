@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { type ObjectState, ObjectStatus, objectStateToJSON } from "@nodemanager/proto/v1";
-import { type TempDir, tempDir } from "@nodemanager/testing";
+import { mayEverybodyPass, type TempDir, tempDir } from "@nodemanager/testing";
 import {
   type Counted,
   census,
@@ -12,8 +13,11 @@ import {
   removeControlGroups,
 } from "./census.ts";
 import { LongRunning } from "./long-running.ts";
-import { checkBuilt, NMCTL, NODED, SCRIPT } from "./programs.ts";
+import { checkBuilt, NMCTL, NODE, NODED, SCRIPT } from "./programs.ts";
 import { type Ran, ranOf, run } from "./ran.ts";
+
+/** Applications here are run by this clone's Node. In one that is closed to other users they run as the manager's. */
+const ACCOUNTS: readonly string[] = mayEverybodyPass(NODE) ? [] : ["--account-range", "none"];
 
 export interface DeviceOptions {
   /** For every noded that is started here, beside `--root`, `--listen` and `--ready-fd`. */
@@ -31,7 +35,7 @@ export interface Programs {
 
 /** A device to play with: a scratch directory with a root in it, `noded` on it when it was started, and `nmctl`. */
 export class Device implements AsyncDisposable {
-  /** Short, 0700, removed in the end. */
+  /** Short, passable for accounts that its installations have, removed in the end. */
   readonly dir: string;
   readonly root: string;
   /** Of its manager's unix socket. */
@@ -44,7 +48,9 @@ export class Device implements AsyncDisposable {
   /** A device on which nothing has been started. */
   static async make(options: DeviceOptions = {}): Promise<Device> {
     checkBuilt();
-    return new Device(await tempDir(), options);
+    const temp = await tempDir();
+    chmodSync(temp.path, 0o711);
+    return new Device(temp, options);
   }
 
   /** A device whose manager serves. */
@@ -79,7 +85,7 @@ export class Device implements AsyncDisposable {
   /** The arguments that a manager of this device gets, without the descriptor. */
   get nodedArgs(): readonly string[] {
     const { listen = [this.address], args = [] } = this.#options;
-    return ["--root", this.root, ...listen.flatMap((address) => ["--listen", address]), ...args];
+    return ["--root", this.root, ...listen.flatMap((address) => ["--listen", address]), ...ACCOUNTS, ...args];
   }
 
   async startNoded(...args: readonly string[]): Promise<LongRunning> {

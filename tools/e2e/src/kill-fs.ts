@@ -70,6 +70,7 @@ export function withKillSwitch(fs: FsOps, kill: KillSwitch): FsOps {
     rename: (from, to) => change(`rename ${basename(from)} to ${basename(to)}`, () => fs.rename(from, to)),
     unlink: (path) => change(`unlink ${basename(path)}`, () => fs.unlink(path)),
     setMode: (path, mode) => change(`chmod ${basename(path)}`, () => fs.setMode(path, mode)),
+    setOwner: (path, owner) => change(`chown ${basename(path)}`, () => fs.setOwner(path, owner)),
     rmdir: (dir) => change(`rmdir ${basename(dir)}`, () => fs.rmdir(dir)),
     removeTree: (path) => change(`remove ${basename(path)}`, () => fs.removeTree(path)),
     syncDir: (dir) => change(`fsync ${basename(dir)}/`, () => fs.syncDir(dir)),

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasReason } from "@nodemanager/core";
 import type { ObjectStatus } from "@nodemanager/proto/v1";
@@ -36,7 +36,9 @@ export class KillWorld implements AsyncDisposable {
   #published = 0;
 
   static async make(options: WorldOptions): Promise<KillWorld> {
-    return new KillWorld(await tempDir(), options);
+    const temp = await tempDir();
+    await chmod(temp.path, 0o711);
+    return new KillWorld(temp, options);
   }
 
   private constructor(temp: TempDir, options: WorldOptions) {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { tempDir } from "@nodemanager/testing";
@@ -13,6 +13,7 @@ const clone = join(import.meta.dirname, "../../..");
 
 test("the first five minutes of the README go as it says", { timeout: 60_000 }, async () => {
   await using home = await tempDir();
+  chmodSync(home.path, 0o711);
   const readme = readFileSync(join(clone, "README.md"), "utf8");
   const blocks = [...readme.matchAll(/<!-- tested: quick-start -->\n```sh\n(.*?)```/gs)].map(
     ([, block]) => block ?? "",
@@ -24,6 +25,7 @@ test("the first five minutes of the README go as it says", { timeout: 60_000 }, 
   const shell = spawn("sh", ["-eu"], {
     env: {
       HOME: home.path,
+      TMPDIR: home.path,
       PATH: [join(clone, "apps/noded/bin"), join(clone, "apps/nmctl/bin"), process.env.PATH].join(delimiter),
     },
     cwd: home.path,

@@ -19,6 +19,8 @@ export function install(invocation: Invocation): Output {
       env: args.assignments("env"),
       args: args.texts("arg"),
       packages,
+      user: args.text("user") ?? "",
+      sameUser: args.has("same-user"),
       requestId: args.text("request-id") ?? "",
     };
     yield* eventsOf(origin, () => applications.install(request, { signal }), signal);

@@ -88,9 +88,10 @@ function detail({ error, object }: ObjectStatus): string {
     case "application":
       return count(object.value.installations, "installation");
     case "installation": {
-      const { instances, running, origin, previousVersion } = object.value;
+      const { instances, running, origin, previousVersion, user } = object.value;
+      const as = user === "" ? "" : `, as user ${user}`;
       const previous = previousVersion === "" ? "" : `, before it ${previousVersion}`;
-      return `${count(instances, "instance")}, ${running} running, from ${origin}${previous}`;
+      return `${count(instances, "instance")}, ${running} running${as}, from ${origin}${previous}`;
     }
     case "instance":
       return instanceDetail(object.value);

@@ -30,6 +30,12 @@ export const applicationCommands: readonly CommandSpec[] = [
         help: "Give the application a package of its own, which \"repository put\" has put into the origin's repository and named; wins over the envelope's of that name, and stays when the installation is updated.",
       },
       {
+        name: "user",
+        value: { type: "text", name: "NAME|UID" },
+        help: "Run its instances as this user of the node, with its primary group. Unless given, and where the node can do so, the installation gets an account of its own.",
+      },
+      { name: "same-user", help: "Run its instances as the manager's own user, with all that it may do." },
+      {
         ...requestId,
         help: "Have the effect once under this id: the same command again answers with the first result.",
       },
