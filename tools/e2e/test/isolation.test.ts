@@ -172,6 +172,42 @@ sleep 600
     expect([both.code === 0, both.stderr]).toEqual([false, expect.stringContaining("INVALID_ARGUMENT")]);
   });
 
+  test("an update keeps the account, for the installation and for what runs of it", async () => {
+    const program = (version: string) => `#!/bin/sh\necho "${version} $(id -u)"; echo >&4; sleep 600\n`;
+    const put = async (version: string) => {
+      const file = executable(device, `moved-${version}`, program(version));
+      return await publish(device, { file, readiness: "fd" }, { title: "moved", version });
+    };
+    const origin = await put("1.0.0");
+    const installation = await device.ok("install", origin.replace(/@.*$/, ""));
+    const instance = await device.ok("start", installation);
+    const user = await userOf(device, installation);
+    await put("2.0.0");
+    await device.ok("update", installation);
+    await device.ok("update", instance, "--restart");
+    expect(await userOf(device, installation)).toBe(user);
+    expect((await device.ok("logs", instance)).split("\n")).toEqual([`1.0.0 ${user}`, `2.0.0 ${user}`]);
+    await device.ok("stop", instance);
+  });
+
+  test("packages can be read and run by the account, and changed by nobody", async () => {
+    const origin = await publish(
+      device,
+      {
+        file: executable(
+          device,
+          "packaged.sh",
+          '#!/bin/sh\ncat packages/data; (: >>packages/data) 2>/dev/null || echo "no"; ls packages; echo >&4; sleep 600\n',
+        ),
+        readiness: "fd",
+      },
+      { title: "packaged", options: ["--package", `data=${executable(device, "data", "what is in it\n")}`] },
+    );
+    const instance = await device.ok("start", await device.ok("install", origin));
+    expect(await device.ok("logs", instance)).toBe("what is in it\nno\ndata");
+    await device.ok("stop", instance);
+  });
+
   test("accounts survive the manager, and everything of theirs goes with a reset", async () => {
     const file = executable(
       device,
