@@ -17,10 +17,13 @@ export function withBug(fs: FsOps, bug: PlantedBug): FsOps {
 
 /** Publishes a tree entry by entry in its final place, as a program does that builds nothing out of sight. */
 async function tornRename(fs: FsOps, from: string, to: string): Promise<void> {
-  if (!basename(from).startsWith(".incoming-") || (await fs.stat(from)).kind !== "directory") {
+  const { kind, mode, uid, gid } = await fs.stat(from);
+  if (!basename(from).startsWith(".incoming-") || kind !== "directory") {
     return await fs.rename(from, to);
   }
   await fs.mkdir(to, 0o700);
+  await fs.setOwner(to, { uid, gid });
+  await fs.setMode(to, mode);
   for (const { name } of await fs.readdir(from)) {
     await fs.rename(join(from, name), join(to, name));
   }
