@@ -4,4 +4,15 @@ import { setFlagsFromString } from "node:v8";
 
 setFlagsFromString("--no-opt");
 setFlagsFromString("--no-maglev");
+
+// What is experimental in Node is used with a fallback, and a sentence about it at every start would be no line of JSON.
+const printers = process.listeners("warning");
+process.removeAllListeners("warning").on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") {
+    for (const print of printers) {
+      print(warning);
+    }
+  }
+});
+
 await import("./main.ts");

@@ -9,6 +9,7 @@ import { formatAddress } from "@nodemanager/transport";
 import { checkServable, type RunningServer } from "@nodemanager/transport/server";
 import { accountsFor } from "./accounts.ts";
 import { nodeFacts, readProfiles } from "./node-facts.ts";
+import type { SystemdNotifier } from "./sd-notify.ts";
 import type { Settings } from "./settings.ts";
 import { prepareSocketDirs } from "./sockets.ts";
 import { version } from "./version.ts";
@@ -23,13 +24,15 @@ export interface DaemonOptions {
   readonly uid: number;
   /** Aborts to shut down in order. */
   readonly shutdown: AbortSignal;
+  /** Hears when it serves and when it is on its way down. */
+  readonly notifier?: SystemdNotifier | undefined;
   /** How the root is read and changed; a seam for tests, which kill the manager between two of its steps. */
   readonly fs?: FsOps | undefined;
 }
 
 /**
  * Runs the manager until it is shut down, by the signal or by a call: locks the root, recovers, serves, says so on the
- * ready descriptor, and in the end suspends what its policy says.
+ * ready descriptor and to systemd, and in the end suspends what its policy says.
  *
  * @throws NodeError for everything that keeps it from serving; nothing is left behind then
  */
@@ -84,9 +87,14 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   const addresses = server.addresses.map(formatAddress);
   logger.info("serving", { version, addresses, root: settings.root, shutdownPolicy: settings.shutdownPolicy });
   announce(settings.readyFd, logger);
+  o.notifier?.ready(`serving ${addresses.join(", ")}`);
   void containment.prepare();
   void manager.recovered().then(() => logger.info("recovered", {}));
-  manager.closing.addEventListener("abort", () => server.setServing(false), { once: true });
+  const onClosing = () => {
+    server.setServing(false);
+    o.notifier?.stopping("shutting down");
+  };
+  manager.closing.addEventListener("abort", onClosing, { once: true });
   const onSignal = () => void shutDown(manager, logger);
   o.shutdown.addEventListener("abort", onSignal, { once: true });
   if (o.shutdown.aborted) {

@@ -15,6 +15,8 @@ export const EXIT = {
   tryLater: 75,
   /** A setting is wrong. */
   config: 78,
+  /** It switched to another version of itself, and init is to start that. */
+  restart: 100,
 } as const;
 
 const BY_REASON: Partial<Record<Reason, number>> = {

@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { isSea } from "node:sea";
 import { NodeError } from "@nodemanager/core";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
 import { FROM_ARGUMENTS, loadSettings } from "./load-settings.ts";
@@ -44,8 +45,7 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
       case "check-config":
         return await checkConfig(args);
       case "unit":
-        process.stdout.write((await import("./unit.ts")).unitText(load(args), executable()));
-        return EXIT.done;
+        return await printUnit(args);
       case "run":
         return await serve(args);
     }
@@ -93,9 +93,11 @@ async function serve(args: readonly string[]): Promise<number> {
     logger.error("a bug ends the manager", { error });
     process.exit(EXIT.internal);
   });
+  const { SystemdNotifier } = await import("./sd-notify.ts");
+  using notifier = SystemdNotifier.fromEnvironment(process.env, { pid: process.pid, logger });
   const { runDaemon } = await import("./daemon.ts");
   try {
-    await runDaemon({ settings, logger, uid: process.getuid?.() ?? -1, shutdown: shutdown.signal });
+    await runDaemon({ settings, logger, uid: process.getuid?.() ?? -1, shutdown: shutdown.signal, notifier });
   } catch (error) {
     logger.error("the manager cannot serve", { error });
     return exitCodeFor(error);
@@ -104,7 +106,21 @@ async function serve(args: readonly string[]): Promise<number> {
   process.exit(EXIT.done);
 }
 
-/** The command that a unit starts; a link that init follows if there is one. */
+async function printUnit(args: readonly string[]): Promise<number> {
+  const settings = load(args);
+  const { runCommand, unitText } = await import("./unit.ts");
+  const { canSendDatagrams } = await import("./sd-notify.ts");
+  const text = unitText(settings, {
+    command: runCommand(settings, executable()),
+    runsAs: { kind: process.getuid?.() === 0 ? "root" : "caller" },
+    notifies: canSendDatagrams() ? "itself" : "through a child",
+  });
+  process.stdout.write(text);
+  return EXIT.done;
+}
+
+/** The program that a unit starts; a link that init follows if there is one. */
 function executable(): string {
-  return process.argv[1]?.replace(/\/dist\/main\.js$/, "/bin/noded") ?? "noded";
+  const [, script = ""] = process.argv;
+  return isSea() ? process.execPath : script.replace(/\/dist\/main\.js$/, "/bin/noded");
 }

@@ -1,40 +1,93 @@
+import { dirname } from "node:path";
 import { formatAddress } from "@nodemanager/transport";
+import { EXIT } from "./exit-codes.ts";
 import { flagOf, SETTINGS, type Settings } from "./settings.ts";
+import { hardening, type RunsAs } from "./unit-hardening.ts";
+
+export interface UnitOptions {
+  /** What systemd runs: an absolute path, and its arguments. */
+  readonly command: readonly string[];
+  readonly runsAs: RunsAs;
+  /** Whether the manager speaks to systemd itself, or a child does for it; see {@link SystemdNotifier}. */
+  readonly notifies: "itself" | "through a child";
+}
 
 /**
- * A systemd unit that runs noded with these settings, wherever they came from: systemd has another working directory and
- * none of the caller's environment. Instances are processes of their own: `KillMode=mixed` lets the manager end them in
- * order, `process` leaves them alone when they are to outlive it.
+ * A systemd unit for a manager with these settings. Instances are processes of their own: `KillMode=mixed` lets the manager
+ * end them in order, `process` leaves them alone when they are to outlive it.
  */
-export function unitText(settings: Settings, program: string): string {
+export function unitText(settings: Settings, o: UnitOptions): string {
+  const leaves = settings.shutdownPolicy === "leave";
   return `[Unit]
 Description=Node manager
+Documentation=man:noded(8) man:nmctl(1)
 After=network.target
+# A device without its manager is out of reach: it is started again for as long as it takes.
+StartLimitIntervalSec=0
 
 [Service]
-Type=exec
-ExecStart=${[program, "run", ...flags(settings)].map(quote).join(" ")}
+Type=notify
+NotifyAccess=${o.notifies === "itself" ? "main" : "all"}
+WatchdogSec=30
+ExecStart=${o.command.map(quote).join(" ")}
+Environment=MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536
 Restart=on-failure
 RestartSec=2
-# A newer format, wrong arguments or settings do not get better by starting again.
-RestartPreventExitStatus=64 65 78
-KillMode=${settings.shutdownPolicy === "leave" ? "process" : "mixed"}
-TimeoutStopSec=60
+# It switched to another version of itself.
+RestartForceExitStatus=${EXIT.restart}
+SuccessExitStatus=${EXIT.restart}
+${preventedRestarts(settings)}KillMode=${leaves ? "process" : "mixed"}
+TimeoutStartSec=300
+TimeoutStopSec=120
 Delegate=yes
 LimitNOFILE=65536
+${[...directories(settings, o.runsAs), ...hardening(settings, o.runsAs, o.command)].join("\n")}
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=${o.runsAs.kind === "caller" ? "default.target" : "multi-user.target"}
 `;
 }
 
-/** All settings as flags, but the descriptor, which systemd does not pass on. */
-function flags(settings: Settings): string[] {
-  return SETTINGS.filter(({ key }) => key !== "readyFd").flatMap(({ key }) => {
+/** The command of a unit that says all that the settings come to: systemd has none of the caller's environment. */
+export function runCommand(settings: Settings, program: string): string[] {
+  // The descriptor is one that systemd does not pass on.
+  const flags = SETTINGS.filter(({ key }) => key !== "readyFd").flatMap(({ key }) => {
     const value = key === "listen" ? settings.listen.map(formatAddress) : settings[key];
     const values = Array.isArray(value) ? value : value === undefined ? [] : [value];
     return values.flatMap((item) => [`--${flagOf(key)}`, String(item)]);
   });
+  return [program, "run", ...flags];
+}
+
+/**
+ * A newer format, wrong arguments or settings do not get better by starting again; unless it is a version that the manager
+ * switched to, which gives way to the one before it after a few starts.
+ */
+function preventedRestarts(settings: Settings): string {
+  const statuses = [EXIT.usage, EXIT.formatTooNew, EXIT.config];
+  return settings.currentLink === undefined ? `RestartPreventExitStatus=${statuses.join(" ")}\n` : "";
+}
+
+/** The directories that systemd makes, with the owner that they need, when they are where it makes such directories. */
+function directories(settings: Settings, runsAs: RunsAs): string[] {
+  if (runsAs.kind === "caller") {
+    return [];
+  }
+  const state = [settings.root, settings.currentLink].map((path) => below("/var/lib/", path));
+  const runtime = settings.listen.map((at) => below("/run/", at.kind === "unix" ? dirname(at.path) : undefined));
+  // Installations that run as users of their own get to what is theirs through directories in which they see nothing.
+  const stateMode = runsAs.kind === "root" ? "0711" : "0700";
+  return [...option("StateDirectory", state, stateMode), ...option("RuntimeDirectory", runtime, "0700")];
+}
+
+/** The first name below `base`: systemd makes it there. */
+function below(base: string, path: string | undefined): string | undefined {
+  return path?.startsWith(base) ? path.slice(base.length).split("/")[0] : undefined;
+}
+
+function option(name: string, values: readonly (string | undefined)[], mode: string): string[] {
+  const given = [...new Set(values.filter((value) => value !== undefined))];
+  return given.length > 0 ? [`${name}=${given.map(quote).join(" ")}`, `${name}Mode=${mode}`] : [];
 }
 
 /** As systemd.service(5) reads it: quoted, and neither specifiers nor variables are replaced. */
