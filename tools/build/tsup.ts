@@ -22,9 +22,23 @@ export function library(entry: readonly string[]): Config {
   return defineConfig({ ...common, entry: [...entry], sourcemap: true });
 }
 
-/** A program that needs nothing but Node, in one file. */
-export function program(entry: string): Config {
-  return defineConfig({ ...selfContained(REQUIRE), entry: [entry], splitting: false });
+/**
+ * A program that needs nothing but Node, in one file.
+ *
+ * @param conditions - of `exports`, for what is not built otherwise
+ */
+export function program(entry: string, { conditions = [] }: { readonly conditions?: readonly string[] } = {}): Config {
+  const { esbuildOptions, ...options } = selfContained(REQUIRE);
+  return defineConfig({
+    ...options,
+    entry: [entry],
+    splitting: false,
+    metafile: true,
+    esbuildOptions(esbuild, context) {
+      esbuildOptions?.(esbuild, context);
+      esbuild.conditions = [...conditions, "module"];
+    },
+  });
 }
 
 /**

@@ -1,34 +1,70 @@
-import { flagOf, SETTINGS, variableOf } from "./settings.ts";
+import { EXIT } from "./exit-codes.ts";
+import { flagOf, SETTINGS, type Setting, variableOf } from "./settings.ts";
+
+/** What noded is, in its manual and wherever else one line is wanted. */
+export const SUMMARY = "owns the applications of a device";
+
+/** How it is called, and what for. */
+export const SYNOPSES: readonly (readonly [call: string, does: string])[] = [
+  ["noded [run] [OPTION]...", ""],
+  ["noded check-config [OPTION]...", "says whether the settings are right, and what they come to"],
+  ["noded unit [OPTION]...", "prints a systemd unit that runs noded with these options"],
+  ["noded version | help", ""],
+];
+
+/** Paragraphs. */
+export const DESCRIPTION: readonly string[] = [
+  "Serves the node manager of one root directory. Settings are taken from options, then from the environment, then from the configuration file, a JSON object, then from the defaults. It writes JSON lines to stderr.",
+  "SIGTERM and SIGINT shut it down in order, a second one at once.",
+];
+
+/** Every status with which it ends, and what that means. */
+export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string])[] = [
+  [EXIT.done, "shut down in order"],
+  [EXIT.failed, "failed"],
+  [EXIT.usage, "wrong arguments"],
+  [EXIT.formatTooNew, "the root has a newer format"],
+  [EXIT.internal, "internal error"],
+  [EXIT.tryLater, "try again later: the root is locked by another manager, or the disk is full or read-only"],
+  [EXIT.config, "a setting is wrong"],
+  [EXIT.restart, "it switched to another version of itself, and is to be started again"],
+];
+
+/** `--listen ADDRESS ...` and the three lines that explain it. */
+export function optionHelp({ key, value, help, multiple }: Setting): {
+  title: string;
+  help: string;
+  elsewhere: string;
+} {
+  return {
+    title: `--${flagOf(key)} ${value}${multiple ? " ..." : ""}`,
+    help,
+    elsewhere: `${variableOf(key)}${multiple ? ", separated by commas" : ""}; "${key}" in the file`,
+  };
+}
 
 /** The manual of noded, as text. */
 export function helpText(): string {
-  const options = SETTINGS.map(({ key, value, help, multiple }) => {
-    const flag = `--${flagOf(key)} ${value}${multiple ? " ..." : ""}`;
-    return `  ${flag}\n      ${help}\n      ${variableOf(key)}${multiple ? ", separated by commas" : ""}; "${key}" in the file`;
-  });
+  const options = SETTINGS.map(optionHelp).map(({ title, help, elsewhere }) => [title, help, elsewhere]);
+  const width = Math.max(...SYNOPSES.map(([call]) => call.length)) + 4;
   return `NAME
-  noded - owns the applications of a device
+  noded - ${SUMMARY}
 
 SYNOPSIS
-  noded [run] [OPTION]...
-  noded check-config [OPTION]...     says whether the settings are right, and what they come to
-  noded unit [OPTION]...             prints a systemd unit that runs noded with these options
-  noded version | help
+${SYNOPSES.map(([call, does]) => `  ${call.padEnd(width)}${does}`.trimEnd()).join("\n")}
 
 DESCRIPTION
-  Serves the node manager of one root directory. Settings are taken from options, then from the environment, then from
-  the configuration file, a JSON object, then from the defaults. It writes JSON lines to stderr.
-
-  SIGTERM and SIGINT shut it down in order, a second one at once.
+${DESCRIPTION.map((text) => wrapped(text)).join("\n\n")}
 
 OPTIONS
-  --config FILE
-      the configuration file
-      NODED_CONFIG
-${options.join("\n")}
+${[["--config FILE", "the configuration file", "NODED_CONFIG"], ...options].map((lines) => `  ${lines.join("\n      ")}`).join("\n")}
 
 EXIT STATUS
-  0 shut down in order; 1 failed; 64 wrong arguments; 65 the root has a newer format; 70 internal error;
-  75 try again later: the root is locked by another manager, or the disk is full or read-only; 78 a setting is wrong.
+${EXIT_STATUSES.map(([status, meaning]) => `  ${String(status).padEnd(5)}${meaning}`).join("\n")}
 `;
+}
+
+/** In lines of at most 118 characters behind an indent of two. */
+function wrapped(text: string): string {
+  return text.replace(/(?![^\n]{1,118}$)([^\n]{1,118}) /g, "$1\n").replace(/^/gm, "  ");
 }

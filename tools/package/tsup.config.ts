@@ -1,0 +1,3 @@
+import { program } from "../build/tsup.ts";
+
+export default program("src/multi-call.ts", { conditions: ["@nodemanager/source"] });
