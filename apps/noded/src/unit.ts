@@ -13,11 +13,11 @@ export interface UnitOptions {
 }
 
 /**
- * A systemd unit for a manager with these settings. Instances are processes of their own: `KillMode=mixed` lets the manager
- * end them in order, `process` leaves them alone when they are to outlive it.
+ * A systemd unit for a manager with these settings. Instances are the manager's to end, and systemd leaves them alone: a
+ * manager that was shut down has suspended them, or lets them go on, as its policy says; the one that follows a manager that
+ * crashed suspends them in order and resumes them, and what systemd had killed by then would count as having failed.
  */
 export function unitText(settings: Settings, o: UnitOptions): string {
-  const leaves = settings.shutdownPolicy === "leave";
   return `[Unit]
 Description=Node manager
 Documentation=man:noded(8) man:nmctl(1)
@@ -36,7 +36,7 @@ RestartSec=2
 # It switched to another version of itself.
 RestartForceExitStatus=${EXIT.restart}
 SuccessExitStatus=${EXIT.restart}
-${preventedRestarts(settings)}KillMode=${leaves ? "process" : "mixed"}
+${preventedRestarts(settings)}KillMode=process
 TimeoutStartSec=300
 TimeoutStopSec=120
 Delegate=yes

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import type { Machine } from "./machine.ts";
+
+/** Of the packages that lie ready as `/root/noded_VERSION.deb`, in the order in which they are installed. */
+export const VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "3.0.0"] as const;
+
+/** The version that the manager replaces itself by, from `/root/noded-itself`: newer than one package, older than another. */
+const OWN_VERSION = "2.0.0";
+const WATCHDOG_MS = 90_000;
+/** What the instances are doing. */
+const STATUS = "nmctl -o json status 'apps/*/*/*'";
+const IS_RUNNING = `${STATUS} | grep -q '"state": "OBJECT_STATE_RUNNING"'`;
+
+/** What is tried, in order: each step starts where the one before it ended. */
+export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>> = {
+  "it is installed and started": async (machine) => {
+    machine.ok("dpkg -i /root/noded_1.0.0.deb");
+    assert.equal(machine.ok("systemctl is-active noded"), "active");
+    assert.equal(machine.ok("systemctl is-enabled noded"), "enabled");
+  },
+  "systemd knows when it serves": async (machine) => {
+    assert.match(machine.ok("systemctl show -P StatusText noded"), /^serving unix:\/run\/noded\/noded\.sock$/);
+    assert.equal(machine.ok("systemctl show -P WatchdogUSec noded"), "30s");
+  },
+  "systemd finds nothing wrong with its unit": async (machine) => {
+    assert.equal(machine.ok("systemd-analyze verify --man=no noded.service 2>&1"), "");
+  },
+  "it runs as a user of its own without any capability": async (machine) => {
+    const status = machine.ok(`cat /proc/${mainPid(machine)}/status`);
+    assert.match(status, new RegExp(`^Uid:\\t${machine.ok("id -u noded")}\\t`, "m"));
+    assert.match(status, /^CapEff:\t0+$/m);
+    assert.match(status, /^CapBnd:\t0+$/m);
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+  },
+  "nobody else reaches its socket": async (machine) => {
+    const answer = machine.sh("setpriv --reuid=65534 --clear-groups nmctl --node unix:/run/noded/noded.sock describe");
+    assert.equal(answer.status === 0, false);
+  },
+  "nmctl operates it": async (machine) => {
+    assert.match(machine.ok("nmctl describe"), /linux-/);
+  },
+  "an application is published, installed and started": async (machine) => {
+    machine.ok("printf '#!/bin/sh\\necho up\\nexec sleep 100000\\n' > /root/hello; chmod 755 /root/hello; umask 022");
+    machine.ok("nmctl publish /root/hello --to file:/srv/repository --title hello --version 1.0.0");
+    machine.ok("nmctl start $(nmctl install file:/srv/repository/hello)");
+    machine.ok(IS_RUNNING);
+  },
+  "a manager that is killed is back, and so is the application": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok(`kill -9 ${before}`);
+    await isBack(machine, before);
+  },
+  "a manager that hangs is replaced by the watchdog": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok(`kill -STOP ${before}`);
+    await isBack(machine, before, WATCHDOG_MS);
+    assert.match(machine.ok("journalctl -u noded --no-pager -o cat"), /[Ww]atchdog timeout/);
+  },
+  "an upgrade keeps the settings, the state and what runs": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok(`sed -i 's/"logLevel": "info"/"logLevel": "debug"/' /etc/noded/noded.json`);
+    machine.ok("dpkg -i /root/noded_1.1.0.deb");
+    assert.match(machine.ok("cat /etc/noded/noded.json"), /"logLevel": "debug"/);
+    await isBack(machine, before);
+  },
+  "a manager that is disabled stays stopped in an upgrade": async (machine) => {
+    machine.ok("systemctl disable --now noded; dpkg -i /root/noded_1.0.0.deb; dpkg -i /root/noded_1.1.0.deb");
+    assert.equal(machine.sh("systemctl is-active noded").stdout, "inactive");
+    machine.ok("systemctl enable --now noded");
+    await machine.eventually(IS_RUNNING);
+  },
+  "the manager replaces itself": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok(
+      `nmctl publish /root/noded-itself --to file:/srv/repository --title 'node manager' --version ${OWN_VERSION}`,
+    );
+    machine.ok(`sed -i 's|^{|{ "origin": "file:/srv/repository/node manager",|' /etc/noded/noded.json`);
+    machine.ok("systemctl restart noded");
+    machine.ok("nmctl update nm --wait");
+    assert.equal(machine.ok("test -L /var/lib/noded/current && echo yes"), "yes");
+    await isBack(machine, before);
+    assert.match(machine.ok(`readlink -f /proc/${mainPid(machine)}/exe`), /^\/var\/lib\/noded\/root\/node-manager\//);
+  },
+  "an upgrade to an older version than that leaves it running": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok("dpkg -i /root/noded_1.2.0.deb");
+    await isBack(machine, before);
+    assert.match(machine.ok(`readlink -f /proc/${mainPid(machine)}/exe`), /^\/var\/lib\/noded\/root\/node-manager\//);
+  },
+  "an upgrade to a newer version takes over": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok("dpkg -i /root/noded_3.0.0.deb");
+    await isBack(machine, before);
+    assert.equal(machine.ok(`readlink -f /proc/${mainPid(machine)}/exe`), "/usr/lib/noded/noded");
+    assert.equal(machine.sh("test -L /var/lib/noded/current").status, 1);
+  },
+  "it is removed, and its state and settings stay": async (machine) => {
+    machine.ok("dpkg -r noded");
+    assert.equal(machine.ok("find /proc -maxdepth 1 -user noded"), "");
+    machine.ok("test -d /var/lib/noded/root && test -f /etc/noded/noded.json");
+    assert.equal(machine.sh("command -v nmctl").status === 0, false);
+  },
+  "installed again, it goes on with what it had": async (machine) => {
+    machine.ok("dpkg -i /root/noded_3.0.0.deb");
+    await machine.eventually(IS_RUNNING);
+    assert.match(machine.ok("cat /etc/noded/noded.json"), /"logLevel": "debug"/);
+  },
+  "purged, it leaves nothing": async (machine) => {
+    machine.ok("dpkg --purge noded");
+    const left = machine.ok(
+      "find / -xdev \\( -name '*noded*' -o -name '*nmctl*' \\) -not -path '/root/*' -not -path '/proc/*'",
+    );
+    assert.equal(left, "");
+    assert.equal(machine.sh("getent passwd noded; getent group noded; ls -l /proc/[0-9]*/exe | grep noded").stdout, "");
+    assert.equal(machine.ok("systemctl is-system-running"), "running");
+  },
+};
+
+/** @throws Error when there is none: 0 would stand for whoever asks */
+function mainPid(machine: Machine): number {
+  const pid = Number(machine.ok("systemctl show -P MainPID noded"));
+  assert.ok(pid > 1, "the manager has no process");
+  return pid;
+}
+
+/** Another process serves, and its application runs. */
+async function isBack(machine: Machine, before: number, timeoutMs?: number): Promise<void> {
+  const isAnother = `test "$(systemctl show -P MainPID noded)" != ${before}`;
+  await machine.eventually(`${isAnother} && systemctl is-active noded && ${IS_RUNNING}`, timeoutMs);
+}
