@@ -30,22 +30,22 @@ export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string]
   [EXIT.restart, "it switched to another version of itself, and is to be started again"],
 ];
 
-/** `--listen ADDRESS ...` and the three lines that explain it. */
-export function optionHelp({ key, value, help, multiple }: Setting): {
-  title: string;
-  help: string;
-  elsewhere: string;
-} {
-  return {
-    title: `--${flagOf(key)} ${value}${multiple ? " ..." : ""}`,
-    help,
-    elsewhere: `${variableOf(key)}${multiple ? ", separated by commas" : ""}; "${key}" in the file`,
-  };
+/** An option, what it is for, and its other spellings. */
+export interface OptionHelp {
+  /** `--listen ADDRESS ...` */
+  readonly title: string;
+  readonly help: string;
+  readonly elsewhere: string;
 }
+
+/** Every option. */
+export const OPTIONS: readonly OptionHelp[] = [
+  { title: "--config FILE", help: "the configuration file", elsewhere: "NODED_CONFIG" },
+  ...SETTINGS.map(optionHelp),
+];
 
 /** The manual of noded, as text. */
 export function helpText(): string {
-  const options = SETTINGS.map(optionHelp).map(({ title, help, elsewhere }) => [title, help, elsewhere]);
   const width = Math.max(...SYNOPSES.map(([call]) => call.length)) + 4;
   return `NAME
   noded - ${SUMMARY}
@@ -57,11 +57,19 @@ DESCRIPTION
 ${DESCRIPTION.map((text) => wrapped(text)).join("\n\n")}
 
 OPTIONS
-${[["--config FILE", "the configuration file", "NODED_CONFIG"], ...options].map((lines) => `  ${lines.join("\n      ")}`).join("\n")}
+${OPTIONS.map(({ title, help, elsewhere }) => `  ${title}\n      ${help}\n      ${elsewhere}`).join("\n")}
 
 EXIT STATUS
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${String(status).padEnd(5)}${meaning}`).join("\n")}
 `;
+}
+
+function optionHelp({ key, value, help, multiple }: Setting): OptionHelp {
+  return {
+    title: `--${flagOf(key)} ${value}${multiple ? " ..." : ""}`,
+    help,
+    elsewhere: `${variableOf(key)}${multiple ? ", separated by commas" : ""}; "${key}" in the file`,
+  };
 }
 
 /** In lines of at most 118 characters behind an indent of two. */

@@ -37,6 +37,10 @@ export function hardening(settings: Settings, runsAs: RunsAs, command: readonly 
         "CapabilityBoundingSet=",
         ...fileSystem(settings, command),
         ...KERNEL,
+        // What takes a capability that nobody below has.
+        "RestrictAddressFamilies=~AF_PACKET",
+        "SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @reboot @swap",
+        "SystemCallErrorNumber=EPERM",
       ];
     case "root":
       // Each installation runs as a user of its own, which takes a change of users and of owners.

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadSettings } from "@nodemanager/noded/settings";
+import { runCommand, type UnitOptions, unitText } from "@nodemanager/noded/unit";
 import { tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
-import { runCommand, type UnitOptions, unitText } from "../src/unit.ts";
 
 const SYSTEMD_ANALYZE = "/usr/bin/systemd-analyze";
 const PROGRAM = "/usr/bin/noded";

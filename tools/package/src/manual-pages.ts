@@ -9,8 +9,7 @@ import {
   optionTitle,
   synopsis,
 } from "@nodemanager/nmctl/manual";
-import { DESCRIPTION, EXIT_STATUSES, optionHelp, SUMMARY, SYNOPSES } from "@nodemanager/noded/help";
-import { SETTINGS } from "@nodemanager/noded/settings-table";
+import { DESCRIPTION, EXIT_STATUSES, OPTIONS, SUMMARY, SYNOPSES } from "@nodemanager/noded/help";
 import type { Block, ManualPage, Term } from "./roff.ts";
 
 /** When and of what version a page is. */
@@ -18,10 +17,7 @@ type Edition = Pick<ManualPage, "version" | "date">;
 
 /** noded(8), from the tables that `noded help` is made of. */
 export function nodedPage(edition: Edition): ManualPage {
-  const options = SETTINGS.map(optionHelp).map(({ title, help, elsewhere }) => ({
-    term: title,
-    paragraphs: [help, elsewhere],
-  }));
+  const options = OPTIONS.map(({ title, help, elsewhere }) => ({ term: title, paragraphs: [help, elsewhere] }));
   return {
     name: "noded",
     section: 8,
@@ -36,12 +32,7 @@ export function nodedPage(edition: Edition): ManualPage {
           terms(SYNOPSES.filter(([, does]) => does).map(([call, does]) => ({ term: call, paragraphs: [does] }))),
         ],
       },
-      {
-        title: "OPTIONS",
-        blocks: [
-          terms([{ term: "--config FILE", paragraphs: ["the configuration file", "NODED_CONFIG"] }, ...options]),
-        ],
-      },
+      { title: "OPTIONS", blocks: [terms(options)] },
       { title: "EXIT STATUS", blocks: [statuses(EXIT_STATUSES)] },
       {
         title: "FILES",

@@ -46,7 +46,12 @@ _nmctl() {
       ;;
   esac
 }
-compdef _nmctl nmctl
+# As a file of the function path it is the function that is being called for the first time.
+if [[ $funcstack[1] == _nmctl ]]; then
+  _nmctl "$@"
+else
+  compdef _nmctl nmctl
+fi
 `,
   fish: `# fish completion for nmctl
 function __nmctl_complete
