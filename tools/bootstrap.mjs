@@ -1,4 +1,4 @@
-// Sets up and runs everything from a fresh clone with Node 20 and npm alone: `node tools/bootstrap.mjs setup|demo|test|bench|package`.
+// Sets up and runs everything from a fresh clone with Node 20 and npm alone: `node tools/bootstrap.mjs setup|demo|test|bench|package|try-package`.
 //
 // The project's own pnpm and Node come from the npm registry, pinned by hash: pnpm by tools/toolchain/package-lock.json,
 // Node (and all else) by pnpm-lock.yaml. Nothing is written outside the clone and the package managers' caches.
@@ -16,6 +16,7 @@ const tasks = {
   test: ["node", ["tools/check/run.ts"]],
   bench: ["node", ["tools/bench/main.ts"]],
   package: ["node", ["--conditions=@nodemanager/source", "tools/package/package.ts"]],
+  "try-package": ["node", ["--conditions=@nodemanager/source", "tools/package/try-in-nspawn.ts"]],
 };
 
 const [task, ...rest] = process.argv.slice(2);

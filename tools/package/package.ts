@@ -36,7 +36,7 @@ if (options.parts.has("scripts")) {
   }
 }
 if (options.parts.has("executables") || options.parts.has("deb")) {
-  runTool("tsup", [], { cwd: import.meta.dirname });
+  runTool(join(root, "node_modules/.bin/tsup"), [], { cwd: import.meta.dirname });
   const licenses = licensesOf(join(import.meta.dirname, "dist/metafile-esm.json"), import.meta.dirname);
   for (const arch of options.arches) {
     const node = nodeBinary(arch, { root, cache });

@@ -1,14 +1,16 @@
 // Installs, uses, upgrades and purges the Debian package in a container with an init of its own, on a clean Debian:
-// `node --conditions=@nodemanager/source tools/package/try-in-nspawn.ts`, as root, after `npm run setup`. It needs debootstrap and
-// systemd-nspawn (packages debootstrap and systemd-container), and a few minutes.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+// `npm run try-package`, as root. It needs debootstrap and systemd-nspawn (packages debootstrap and systemd-container), and
+// two minutes; the first time a few more, for the clean Debian.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ARCHES } from "./src/arch.ts";
 import { baseRoot } from "./src/base-root.ts";
 import { buildDebianPackage } from "./src/debian-package.ts";
+import { buildExecutable } from "./src/executable.ts";
 import { Machine } from "./src/machine.ts";
+import { nodeBinary } from "./src/node-binary.ts";
 import { hasTool, runTool } from "./src/run-tool.ts";
-import { STEPS, VERSIONS } from "./src/try-package.ts";
+import { OWN_VERSION, STEPS, VERSIONS } from "./src/try-package.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 const cache = join(root, ".cache/nspawn");
@@ -20,28 +22,40 @@ if (missing.length > 0 || process.getuid?.() !== 0 || !arch) {
 }
 
 const say = (text: string) => console.error(`[try] ${text}`);
-say("building the executable");
-const build = ["--conditions=@nodemanager/source", join(import.meta.dirname, "package.ts")];
-const [built = ""] = runTool(process.execPath, [...build, "--only", "executables", "--arch", arch]).split(" ");
 say("a clean Debian");
 const base = baseRoot(cache);
 mkdirSync(cache, { recursive: true });
 const scratch = mkdtempSync(join(cache, "run-"));
+const packageCache = join(root, ".cache/package");
+mkdirSync(packageCache, { recursive: true });
+const node = nodeBinary(arch, { root, cache: packageCache }).file;
+runTool(join(root, "node_modules/.bin/tsup"), [], { cwd: import.meta.dirname });
+const script = readFileSync(join(import.meta.dirname, "dist/multi-call.js"), "utf8");
+
+/** Both programs in one, as if they were of this version: that is what a trial of the manager's asks for. */
+function buildVersion(version: string, output: string): void {
+  const versions = /(name:"@nodemanager\/(?:noded|nmctl)",version:")[^"]*/g;
+  if (script.match(versions)?.length !== 2) {
+    throw new Error("the versions of noded and nmctl are not where they were");
+  }
+  const versioned = join(scratch, "programs.mjs");
+  writeFileSync(versioned, script.replace(versions, `$1${version}`));
+  buildExecutable(arch ?? "x64", { node, script: versioned, output, scratch });
+}
+
 let failed = 0;
 let passed = 0;
 try {
-  say("booting it");
+  say("booting it, and building what is tried");
   await using machine = await Machine.boot(base, join(scratch, "root"));
   for (const version of VERSIONS) {
+    const executable = join(scratch, "noded");
+    buildVersion(version, executable);
     const output = join(scratch, `root/root/noded_${version}.deb`);
-    buildDebianPackage({
-      ...{ arch, version, executable: join(root, built), output, scratch, compression: "none", time: 0 },
-      ...{ nodeLicense: "", packageLicenses: "" },
-    });
+    const licenses = { nodeLicense: "", packageLicenses: "" };
+    buildDebianPackage({ arch, version, executable, output, scratch, compression: "none", time: 0, ...licenses });
   }
-  // Another program to the manager, which tells them by their digest, and the same to the kernel.
-  copyFileSync(join(root, built), join(scratch, "root/root/noded-itself"));
-  machine.ok("echo >> /root/noded-itself");
+  buildVersion(OWN_VERSION, join(scratch, "root/root/noded-itself"));
   for (const [name, step] of Object.entries(STEPS)) {
     try {
       await step(machine);

@@ -5,7 +5,7 @@ import type { Machine } from "./machine.ts";
 export const VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "3.0.0"] as const;
 
 /** The version that the manager replaces itself by, from `/root/noded-itself`: newer than one package, older than another. */
-const OWN_VERSION = "2.0.0";
+export const OWN_VERSION = "2.0.0";
 const WATCHDOG_MS = 90_000;
 /** What the instances are doing. */
 const STATUS = "nmctl -o json status 'apps/*/*/*'";
