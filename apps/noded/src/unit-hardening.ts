@@ -43,8 +43,14 @@ export function hardening(settings: Settings, runsAs: RunsAs, command: readonly 
         "SystemCallErrorNumber=EPERM",
       ];
     case "root":
-      // Each installation runs as a user of its own, which takes a change of users and of owners.
-      return [`CapabilityBoundingSet=~${NEVER_NEEDED.join(" ")}`, ...fileSystem(settings, command), ...KERNEL];
+      // Each installation runs as a user of its own, which takes a change of users and of owners. What is
+      // executed need not bring privileges with it.
+      return [
+        "NoNewPrivileges=yes",
+        `CapabilityBoundingSet=~${NEVER_NEEDED.join(" ")}`,
+        ...fileSystem(settings, command),
+        ...KERNEL,
+      ];
   }
 }
 

@@ -7,6 +7,8 @@ export const VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "3.0.0"] as const;
 /** The version that the manager replaces itself by, from `/root/noded-itself`: newer than one package, older than another. */
 export const OWN_VERSION = "2.0.0";
 const WATCHDOG_MS = 90_000;
+/** The processes of installations that run as users of their own. */
+const OF_ACCOUNTS = "find /proc -maxdepth 1 -uid +1879048191";
 /** What the instances are doing. */
 const STATUS = "nmctl -o json status 'apps/*/*/*'";
 const IS_RUNNING = `${STATUS} | grep -q '"state": "OBJECT_STATE_RUNNING"'`;
@@ -25,6 +27,11 @@ export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>
   "systemd finds nothing wrong with its unit": async (machine) => {
     assert.equal(machine.ok("systemd-analyze verify --man=no noded.service 2>&1"), "");
   },
+  "systemd accepts what noded unit prints, too": async (machine) => {
+    machine.ok("noded unit --root /srv/other > /run/systemd/system/other.service");
+    assert.equal(machine.ok("systemd-analyze verify --man=no other.service 2>&1"), "");
+    machine.ok("rm /run/systemd/system/other.service");
+  },
   "it runs as a user of its own without any capability": async (machine) => {
     const status = machine.ok(`cat /proc/${mainPid(machine)}/status`);
     assert.match(status, new RegExp(`^Uid:\\t${machine.ok("id -u noded")}\\t`, "m"));
@@ -33,8 +40,10 @@ export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>
     assert.match(status, /^NoNewPrivs:\t1$/m);
   },
   "nobody else reaches its socket": async (machine) => {
-    const answer = machine.sh("setpriv --reuid=65534 --clear-groups nmctl --node unix:/run/noded/noded.sock describe");
-    assert.equal(answer.status === 0, false);
+    assert.equal(machine.ok("stat -c '%a %U' /run/noded"), "700 noded");
+    const asNobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+    assert.equal(machine.ok(`${asNobody} nmctl version`), VERSIONS[0]);
+    assert.notEqual(machine.sh(`${asNobody} nmctl --node unix:/run/noded/noded.sock describe`).status, 0);
   },
   "nmctl operates it": async (machine) => {
     assert.match(machine.ok("nmctl describe"), /linux-/);
@@ -94,9 +103,23 @@ export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>
     assert.equal(machine.ok(`readlink -f /proc/${mainPid(machine)}/exe`), "/usr/lib/noded/noded");
     assert.equal(machine.sh("test -L /var/lib/noded/current").status, 1);
   },
+  "as root it runs installations as users of their own": async (machine) => {
+    const before = mainPid(machine);
+    machine.ok(`mkdir -p /etc/systemd/system/noded.service.d; cat > /etc/systemd/system/noded.service.d/root.conf <<END
+[Service]
+User=root
+Group=root
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID
+StateDirectoryMode=0711
+END
+systemctl daemon-reload; systemctl restart noded`);
+    await isBack(machine, before);
+    machine.ok("nmctl start $(nmctl install file:/srv/repository/hello)");
+    assert.equal(machine.ok(OF_ACCOUNTS).split("\n").length, 1);
+  },
   "it is removed, and its state and settings stay": async (machine) => {
     machine.ok("dpkg -r noded");
-    assert.equal(machine.ok("find /proc -maxdepth 1 -user noded"), "");
+    assert.equal(machine.sh(`ls -l /proc/[0-9]*/exe 2>/dev/null | grep noded; ${OF_ACCOUNTS}`).stdout, "");
     machine.ok("test -d /var/lib/noded/root && test -f /etc/noded/noded.json");
     assert.equal(machine.sh("command -v nmctl").status === 0, false);
   },
@@ -106,7 +129,7 @@ export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>
     assert.match(machine.ok("cat /etc/noded/noded.json"), /"logLevel": "debug"/);
   },
   "purged, it leaves nothing": async (machine) => {
-    machine.ok("dpkg --purge noded");
+    machine.ok("dpkg --purge noded; rm -r /etc/systemd/system/noded.service.d");
     const left = machine.ok(
       "find / -xdev \\( -name '*noded*' -o -name '*nmctl*' \\) -not -path '/root/*' -not -path '/proc/*'",
     );
