@@ -9,6 +9,7 @@ import { runTool } from "../src/run-tool.ts";
 
 const DPKG_DEB = "/usr/bin/dpkg-deb";
 const SYSTEMD_ANALYZE = "/usr/bin/systemd-analyze";
+const LINTIAN = "/usr/bin/lintian";
 const TIME = 1_700_000_000;
 
 describe.skipIf(!existsSync(DPKG_DEB))("the package", () => {
@@ -85,6 +86,15 @@ describe.skipIf(!existsSync(DPKG_DEB))("the package", () => {
     expect(status, stdout).toBe(0);
     expect(stdout).toContain("usr/lib/noded/noded: OK");
     expect(stdout).not.toContain("etc/");
+  });
+
+  test.skipIf(!existsSync(LINTIAN))("has no error that lintian finds", { timeout: 60_000 }, () => {
+    const args = ["--fail-on", "error", "--allow-root", join(dir.path, "one.deb")];
+    const { status, stdout } = spawnSync(LINTIAN, args, {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH, LC_ALL: "C" },
+    });
+    expect(status, stdout).toBe(0);
   });
 
   test.each(["preinst", "postinst", "prerm", "postrm"])("has a %s, if any, that a shell can read", (name) => {
