@@ -41,7 +41,7 @@ async function serving(service: Supervised, before: number = 0): Promise<number>
 function supervised(kind: SupervisorKind): Supervised {
   const config = join(device.dir, "noded.json");
   const runtime = join(device.dir, "run");
-  writeFileSync(config, JSON.stringify({ root: device.root, listen: [device.address], accountRange: "none" }));
+  writeFileSync(config, JSON.stringify({ root: device.root, listen: [device.address] }));
   const places = { user: "root", state: join(device.dir, "state"), runtime, program: NODED_BUNDLE, config };
   return Supervised.start(kind, join(device.dir, "service"), { places, env: device.env });
 }
