@@ -36,7 +36,8 @@ test("its vectors of file names are right", () => {
 
 test("the envelope in the publishers' manual is one, and so is that of the README", async () => {
   const manual = await readFile(join(packageDir, "..", "..", "docs", "repository.md"), "utf8");
-  const [, json = ""] = /```json\n(.*?)```/s.exec(manual) ?? [];
+  const [json = "", withPackages = ""] = [...manual.matchAll(/```json\n(.*?)```/gs)].map(([, text]) => text);
+  expect(Object.keys(decodeEnvelope(JSON.parse(withPackages), "the manual").packages)).toEqual(["app", "site.conf"]);
   expect(decodeEnvelope(JSON.parse(json), "the manual").readiness).toEqual({
     kind: "tcp",
     host: "127.0.0.1",
