@@ -5,7 +5,8 @@ import { killAtEachStep } from "../src/kill-run.ts";
 // The long form, with verbs that only read, both shutdown policies and kills of the recovering manager, is
 // `node --conditions=@nodemanager/source tools/e2e/src/kill-matrix.ts`.
 
-const TIMEOUT_MS = 120_000;
+// A hang, not a machine that others use as well.
+const TIMEOUT_MS = 300_000;
 
 describe.concurrent("a manager that is killed", () => {
   test.each(KILL_OPERATIONS.map(({ name }) => name))(
