@@ -119,6 +119,7 @@ export interface Publication {
   readonly env?: Readonly<Record<string, string>>;
   readonly readiness?: ReadinessInput;
   readonly graceMs?: number;
+  readonly soakMs?: number;
   readonly profiles?: readonly string[];
 }
 
@@ -169,6 +170,7 @@ async function publishNow(o: Publication, number: number): Promise<string> {
       version: o.version ?? "1.0.0",
       args: [...(first === undefined ? [] : [first]), ...(o.args ?? [])],
       env: o.env,
+      soakMs: o.soakMs,
       command: o.command,
       readiness: o.readiness ?? readinessOf(o),
       // What does not end by itself should not keep a test waiting.
