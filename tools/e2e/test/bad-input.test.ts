@@ -70,7 +70,6 @@ describe("names", () => {
   test.each([
     ["with a slash", "a/b", "INVALID_TITLE"],
     ["with a control character", "a\tb", "INVALID_TITLE"],
-    ["that is reserved", "node manager", "RESERVED_TITLE"],
     ["that is empty", "", "INVALID_ARGUMENT"],
   ])("a title %s is not published", async (_, title, reason) => {
     const file = executable(device, "any.sh", "#!/bin/sh\n");
@@ -82,6 +81,11 @@ describe("names", () => {
 });
 
 describe("envelopes and binaries", () => {
+  test("what has the title of the manager itself", async () => {
+    const origin = await publish(device, plainScript(device), { title: "node manager" });
+    expect(await refused("install", origin)).toMatchObject({ reason: "RESERVED_TITLE", code: 2 });
+  });
+
   let number = 0;
 
   /** Publishes an application and then tampers with the files of the repository. @returns the origin */

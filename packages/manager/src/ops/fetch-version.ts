@@ -26,6 +26,7 @@ export async function fetchVersion(
   o: TaskContext,
 ): Promise<FetchedVersion> {
   const refs = new Map(binariesOf(version).map((ref) => [ref.sha256, ref]));
+  requireSizes(ctx, refs.values());
   const held = new AsyncDisposableStack();
   const brought: string[] = [];
   held.defer(async () => {
@@ -63,6 +64,18 @@ export async function fetchVersion(
   };
 }
 
+/** What this node would never take is not a matter of how much space there is. */
+function requireSizes(ctx: Context, refs: Iterable<BinaryRef>): void {
+  for (const { sizeBytes } of refs) {
+    if (sizeBytes > ctx.maxBinaryBytes) {
+      throw new NodeError(
+        "TOO_LARGE",
+        `a binary has ${sizeBytes} bytes, this node takes at most ${ctx.maxBinaryBytes}`,
+      );
+    }
+  }
+}
+
 /** Takes back a binary that this call has brought; nobody else can have linked to it, because they wait for us. */
 async function discard(ctx: Context, sha256: string): Promise<void> {
   try {
@@ -76,12 +89,6 @@ async function discard(ctx: Context, sha256: string): Promise<void> {
 async function fetchUnlessHere(ctx: Context, repository: Repository, ref: BinaryRef, o: TaskContext): Promise<boolean> {
   if (await ctx.root.blobs.isIntact(ref)) {
     return false;
-  }
-  if (ref.sizeBytes > ctx.maxBinaryBytes) {
-    throw new NodeError(
-      "TOO_LARGE",
-      `the binary has ${ref.sizeBytes} bytes, this node takes at most ${ctx.maxBinaryBytes}`,
-    );
   }
   await using blob = await ctx.root.blobs.begin(ref);
   await fetchBinary({
