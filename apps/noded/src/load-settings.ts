@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type ErrorMetadata, isErrno, NodeError } from "@nodemanager/core";
+import { type ErrorMetadata, NodeError } from "@nodemanager/core";
+import { formatAddress } from "@nodemanager/transport";
 import { flagOf, invalid, SETTINGS, type Setting, type Settings, variableOf } from "./settings.ts";
+import { type FileValues, readConfigFile, readWorkspaceSettings } from "./settings-files.ts";
 
 /** Where settings come from besides the defaults. */
 export interface Sources {
@@ -12,29 +13,84 @@ export interface Sources {
   readonly home: string;
 }
 
+/** The settings, and what of them is handed on. */
+export interface LoadedSettings {
+  readonly settings: Settings;
+  /**
+   * What the workspace of the next version says: what was said by flags, variables and the workspace of this one, and
+   * which configuration file counts where they are silent. What is in that file stays the operator's to change.
+   */
+  readonly handedOn: Readonly<Record<string, unknown>>;
+  /** Whether all of this is but tried: see `docs/self-update.md`. */
+  readonly isTrial: boolean;
+}
+
 /** In the metadata of an error: it is the arguments that are wrong, not a file or the environment. */
 export const FROM_ARGUMENTS: ErrorMetadata = { source: "arguments" };
 
 const DEFAULT_MAX_BINARY_BYTES = 8 * 1024 ** 3;
+/** What belongs to one process and not to the node. */
+const NOT_HANDED_ON: readonly (keyof Settings)[] = ["readyFd"];
+/** What a trial has no use for once it was found to be right: it serves nobody but who tries it. */
+const NOT_TRIED: readonly (keyof Settings)[] = ["readyFd", "tlsCert", "tlsKey", "clientCa"];
+
+/** {@link loadAllSettings} without what is handed on. */
+export function loadSettings(sources: Sources): Settings {
+  return loadAllSettings(sources).settings;
+}
 
 /**
- * Decodes the settings: flags over `NODED_*` over the configuration file over defaults.
+ * Decodes the settings: flags over `NODED_*` over the workspace's own over the configuration file over defaults.
  *
  * @throws NodeError `INVALID_CONFIG` and the reasons of addresses and origins, naming the flag, variable or file and key;
- *   `INVALID_ARGUMENT` for arguments that make no sense. With {@link FROM_ARGUMENTS} when it is an argument that is wrong
+ *   `FORMAT_TOO_NEW` for a file from the future; `INVALID_ARGUMENT` for arguments that make no sense. With
+ *   {@link FROM_ARGUMENTS} when it is an argument that is wrong
  */
-export function loadSettings(sources: Sources): Settings {
+export function loadAllSettings(sources: Sources): LoadedSettings {
   const flags = parseFlags(sources.args);
-  const configFile = flags.get("config")?.[0] ?? sources.env.NODED_CONFIG;
-  const fileValues = configFile === undefined ? new Map<string, readonly string[]>() : readConfigFile(configFile);
+  const settingsFile = flags.get("settings")?.[0];
+  const workspace = readWorkspaceSettings(settingsFile);
+  const configFile = flags.get("config")?.[0] ?? sources.env.NODED_CONFIG ?? workspace.config;
+  const configValues = readConfigFile(configFile);
   const decoded: Record<string, unknown> = {};
+  const said: Setting[] = [];
   for (const setting of SETTINGS) {
-    const found = findValue(setting, flags, sources.env, fileValues, configFile ?? "");
+    const own =
+      saidBy(setting, flags, sources.env) ?? fromFile(setting, workspace.values, settingsFile ?? "the workspace");
+    const found = own ?? fromFile(setting, configValues, configFile ?? "the configuration file");
     if (found) {
       decoded[setting.key] = decode(setting, found);
     }
+    if (own && !NOT_HANDED_ON.includes(setting.key)) {
+      said.push(setting);
+    }
   }
-  return complete(decoded, sources);
+  const settings = complete(decoded, sources);
+  return {
+    settings: workspace.trial ? onTrial(settings, workspace.trial) : settings,
+    handedOn: {
+      ...(configFile === undefined ? {} : { config: resolve(configFile) }),
+      ...Object.fromEntries(said.map(({ key }) => [key, plain(settings, key)])),
+    },
+    isTrial: workspace.trial !== undefined,
+  };
+}
+
+/** The settings with what a trial replaces; that all of them are right is known. */
+function onTrial(settings: Settings, trial: FileValues): Settings {
+  const replaced: Record<string, unknown> = Object.fromEntries(NOT_TRIED.map((key) => [key, undefined]));
+  for (const setting of SETTINGS) {
+    const found = fromFile(setting, trial, "trial");
+    if (found) {
+      replaced[setting.key] = decode(setting, found);
+    }
+  }
+  return { ...settings, ...replaced };
+}
+
+/** As a file holds it. */
+function plain(settings: Settings, key: keyof Settings): unknown {
+  return key === "listen" ? settings.listen.map(formatAddress) : settings[key];
 }
 
 /** The places that root and everyone else use unless told otherwise. */
@@ -50,7 +106,10 @@ export function defaultPlaces(sources: Pick<Sources, "env" | "uid" | "home">): {
 }
 
 function parseFlags(args: readonly string[]): Map<string, readonly string[]> {
-  const options: Record<string, { type: "string"; multiple: true }> = { config: { type: "string", multiple: true } };
+  const options: Record<string, { type: "string"; multiple: true }> = {
+    config: { type: "string", multiple: true },
+    settings: { type: "string", multiple: true },
+  };
   for (const { key } of SETTINGS) {
     options[flagOf(key)] = { type: "string", multiple: true };
   }
@@ -67,38 +126,6 @@ function parseFlags(args: readonly string[]): Map<string, readonly string[]> {
   }
 }
 
-function readConfigFile(path: string): Map<string, readonly string[]> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw invalid(
-      isErrno(error) ? `the configuration file ${path} cannot be read: ${error.code}` : `${path} is not JSON`,
-      error,
-    );
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid(`${path} does not hold an object`);
-  }
-  const known = new Map(SETTINGS.map((setting) => [setting.key as string, setting]));
-  const values = new Map<string, readonly string[]>();
-  for (const [key, given] of Object.entries(value)) {
-    const setting = known.get(key);
-    if (!setting) {
-      throw invalid(`${path}: there is no setting ${JSON.stringify(key)}`);
-    }
-    const items: unknown[] = Array.isArray(given) ? given : [given];
-    if (Array.isArray(given) && !setting.multiple) {
-      throw invalid(`${path}: ${key} takes one value`);
-    }
-    if (!items.every((item) => typeof item === "string" || typeof item === "number")) {
-      throw invalid(`${path}: ${key} is neither text nor a number`);
-    }
-    values.set(key, items.map(String));
-  }
-  return values;
-}
-
 /** What a setting is given as, and where. */
 interface Found {
   readonly texts: readonly string[];
@@ -106,13 +133,8 @@ interface Found {
   readonly isArgument: boolean;
 }
 
-function findValue(
-  setting: Setting,
-  flags: Map<string, readonly string[]>,
-  env: Sources["env"],
-  file: Map<string, readonly string[]>,
-  configFile: string,
-): Found | undefined {
+/** What the caller said of a setting. */
+function saidBy(setting: Setting, flags: Map<string, readonly string[]>, env: Sources["env"]): Found | undefined {
   const flag = flags.get(flagOf(setting.key));
   if (flag) {
     return { texts: flag, where: `--${flagOf(setting.key)}`, isArgument: true };
@@ -125,8 +147,12 @@ function findValue(
       isArgument: false,
     };
   }
-  const texts = file.get(setting.key);
-  return texts && { texts, where: `${configFile}: ${setting.key}`, isArgument: false };
+  return undefined;
+}
+
+function fromFile(setting: Setting, values: FileValues, path: string): Found | undefined {
+  const texts = values.get(setting.key);
+  return texts && { texts, where: `${path}: ${setting.key}`, isArgument: false };
 }
 
 function decode(setting: Setting, { texts, where, isArgument }: Found): unknown {

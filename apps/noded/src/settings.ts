@@ -17,6 +17,9 @@ export interface Settings {
   readonly repositoryStallMs?: number | undefined;
   readonly currentLink?: string | undefined;
   readonly origin?: string | undefined;
+  readonly trialTimeoutMs?: number | undefined;
+  readonly healthyAfterMs?: number | undefined;
+  readonly healthyWithinMs?: number | undefined;
   readonly readyFd?: number | undefined;
   readonly profilesFile?: string | undefined;
   readonly tlsCert?: string | undefined;
@@ -36,6 +39,8 @@ export interface Setting {
   /** @throws NodeError for a value that is not one */
   readonly parse: (texts: readonly string[]) => unknown;
 }
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 const one =
   (parse: (text: string) => unknown) =>
@@ -120,19 +125,37 @@ export const SETTINGS: readonly Setting[] = [
     key: "repositoryStallMs",
     value: "MILLISECONDS",
     help: "how long a repository may send next to nothing until it is asked again, a few times; 30000 unless given",
-    parse: integer(1, 24 * 60 * 60 * 1000),
+    parse: integer(1, DAY_MS),
   },
   {
     key: "currentLink",
     value: "PATH",
-    help: "the link through which init starts the manager; for its own updates, which this version does not have yet",
+    help: "the link through which init starts the manager; its own updates switch it",
     parse: file,
   },
   {
     key: "origin",
     value: "ORIGIN",
-    help: "where the manager's own updates come from; not in this version yet",
+    help: "where the manager's own updates come from: REPOSITORY/APPLICATION",
     parse: one((text) => formatOrigin(parseOrigin(text))),
+  },
+  {
+    key: "trialTimeoutMs",
+    value: "MILLISECONDS",
+    help: "how long the trial of a new version of the manager may take; 40000 unless given",
+    parse: integer(1, DAY_MS),
+  },
+  {
+    key: "healthyAfterMs",
+    value: "MILLISECONDS",
+    help: "how long a new version of the manager must have served to count as healthy; 5000 unless given",
+    parse: integer(0, DAY_MS),
+  },
+  {
+    key: "healthyWithinMs",
+    value: "MILLISECONDS",
+    help: "how long a new version of the manager may take for that until it is killed; 60000 unless given",
+    parse: integer(1000, DAY_MS),
   },
   {
     key: "readyFd",

@@ -102,3 +102,26 @@ export const stoppedDocument = v.object({ at: date, requestId });
 export const uninstallDocument = v.object({ at: date, requestId });
 
 export const healthyDocument = v.object({ at: date });
+
+/** Who runs a version of the manager on trial. */
+export const trialDocument = v.object({
+  process: processIdentity,
+  launchId: v.string(),
+  cgroup: v.optional(v.string()),
+});
+
+/** Why a start of a version of the manager failed; the last one. */
+export const failureDocument = v.object({ at: date, reason: v.string(), message: v.string() });
+
+/** Written by the start script. */
+export const fellBackDocument = v.object({ at: date, starts: natural });
+
+export const moveDocument = v.object({
+  kind: v.picklist(["update", "revert"]),
+  from: v.string(),
+  fromVersion: v.string(),
+  to: v.string(),
+  toVersion: v.string(),
+  at: date,
+  requestId,
+});

@@ -8,7 +8,7 @@ export { InstallationStore, type InstallOptions } from "./installation-store.ts"
 export type { ClaimedLaunch, Ending } from "./instance-claims.ts";
 export { InstanceMoves } from "./instance-moves.ts";
 export { InstanceStore } from "./instance-store.ts";
-export { ManagerStore, type StageWorkspaceOptions, type WorkspaceRecord } from "./manager-store.ts";
+export { ManagerStore, type Move, type StageWorkspaceOptions } from "./manager-store.ts";
 export { nodeFs } from "./node-fs.ts";
 export { FORMAT, type OpenRootOptions, openRoot } from "./open-root.ts";
 export type {
@@ -24,6 +24,9 @@ export type {
 } from "./records.ts";
 export { removeTree } from "./remove-tree.ts";
 export { Root } from "./root.ts";
+export { ScratchRoot } from "./scratch-root.ts";
+export { noteStartFailure } from "./start-failure.ts";
 export type { SweepReport } from "./sweep.ts";
 export type { VersionRecord } from "./version-reader.ts";
 export { type AddVersionOptions, type CollectOptions, VersionStore } from "./version-store.ts";
+export type { StartFailure, Trial, WorkspaceRecord } from "./workspace-reader.ts";

@@ -2,29 +2,23 @@ import { basename, dirname, join, relative } from "node:path";
 import { isErrno, NodeError } from "@nodemanager/core";
 import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
-import { corrupt, encodeDocument, readDocument, readJsonObject, required } from "./document.ts";
-import { healthyDocument } from "./documents.ts";
+import { encodeDocument, required } from "./document.ts";
+import { moveDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { isVersionDirName, versionDirName, versionSequence } from "./paths.ts";
+import { isVersionDirName, NODE_MANAGER, versionDirName, versionSequence } from "./paths.ts";
 import type { BrokenRecord } from "./records.ts";
 import { retire } from "./retire.ts";
 import { StagedTree } from "./staged-tree.ts";
 import { swapLink } from "./swap-link.ts";
-import { writeAtomic } from "./write-atomic.ts";
-
-/** One version of the manager itself. */
-export interface WorkspaceRecord {
-  readonly kind: "workspace";
-  /** Its directory's name, `0001-20261122T091500Z`. */
-  readonly version: string;
-  readonly dir: string;
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly envelope: Readonly<Record<string, unknown>>;
-  /** The version that a revert goes back to. */
-  readonly previous?: string | undefined;
-  /** Since when it is known to serve. */
-  readonly healthyAt?: Date | undefined;
-}
+import {
+  optional,
+  readWorkspace,
+  type Trial,
+  WORKSPACE,
+  type WorkspaceRecord,
+  workspaceFiles,
+} from "./workspace-reader.ts";
+import { unlinkIfThere, writeAtomic } from "./write-atomic.ts";
 
 /** What a workspace is made from. */
 export interface StageWorkspaceOptions {
@@ -37,6 +31,20 @@ export interface StageWorkspaceOptions {
   readonly previous?: string | undefined;
 }
 
+/** A move of the manager from one version to another, as it was decided; whether it came to it, the link says. */
+export interface Move {
+  readonly kind: "update" | "revert";
+  /** The names of the versions' directories, and their semantic versions. */
+  readonly from: string;
+  readonly fromVersion: string;
+  readonly to: string;
+  readonly toVersion: string;
+  readonly at: Date;
+  readonly requestId?: string | undefined;
+}
+
+const LAST_MOVE = "last-move";
+
 /** The manager's own versions, below `node-manager/`. */
 export class ManagerStore {
   readonly #context: LayoutContext;
@@ -44,7 +52,7 @@ export class ManagerStore {
 
   constructor(context: LayoutContext, root: string) {
     this.#context = context;
-    this.#dir = join(root, "node-manager");
+    this.#dir = join(root, NODE_MANAGER);
   }
 
   /**
@@ -62,15 +70,16 @@ export class ManagerStore {
         const sequence = Math.max(0, ...(await this.#versions()).map(versionSequence)) + 1;
         const version = versionDirName(sequence, this.#context.clock.now());
         await using stage = await StagedTree.begin(this.#context, this.#dir);
-        await stage.hardLink("noded", o.binary);
-        await stage.file("noded.sh", new TextEncoder().encode(o.script), 0o700);
-        await stage.file("settings.json", encodeDocument(settings));
-        await stage.file("envelope.json", encodeDocument(envelope));
+        await stage.hardLink(WORKSPACE.program, o.binary);
+        await stage.file(WORKSPACE.script, new TextEncoder().encode(o.script), 0o700);
+        await stage.file(WORKSPACE.settings, encodeDocument(settings));
+        await stage.file(WORKSPACE.envelope, encodeDocument(envelope));
         if (previous !== undefined) {
-          await stage.symlink("previous", `../${previous}`);
+          await stage.symlink(WORKSPACE.previous, `../${previous}`);
         }
-        if (await stage.publish(join(this.#dir, version))) {
-          return { kind: "workspace", version, dir: join(this.#dir, version), settings, envelope, previous };
+        const dir = join(this.#dir, version);
+        if (await stage.publish(dir)) {
+          return { kind: "workspace", ...workspaceFiles(dir), settings, envelope, previous, wasStarted: false };
         }
       }
     });
@@ -94,21 +103,67 @@ export class ManagerStore {
     const dir = this.#workspace(version);
     return await this.#context.attempt(`reading the manager's version ${version}`, async () => {
       await this.#needs(version);
-      const [settings, envelope] = await Promise.all(
-        ["settings.json", "envelope.json"].map((name) =>
-          required(join(dir, name), readJsonObject(this.#context.fs, join(dir, name))),
-        ),
-      );
-      return {
-        kind: "workspace",
-        version,
-        dir,
-        settings: withoutVersion(settings),
-        envelope: withoutVersion(envelope),
-        previous: await this.#previous(dir),
-        healthyAt: await this.#healthyAt(dir),
-      };
+      return await readWorkspace(this.#context, dir);
     });
+  }
+
+  /** The version whose program a file is; undefined for any other file. */
+  async workspaceOf(programFile: string): Promise<string | undefined> {
+    return await this.#context.attempt("finding the version that runs", async () => {
+      const dir = dirname(programFile);
+      const isOurs = dirname(dir) === (await this.#context.fs.realpath(this.#dir));
+      return isOurs && isVersionDirName(basename(dir)) && basename(programFile) === WORKSPACE.program
+        ? basename(dir)
+        : undefined;
+    });
+  }
+
+  /**
+   * The SHA-256 of a version's program, by its bytes.
+   *
+   * @throws NodeError `VERSION_NOT_FOUND`, `STORE_CORRUPT` when there is no program
+   */
+  async digest(version: string): Promise<string> {
+    const { programFile } = workspaceFiles(this.#workspace(version));
+    return await this.#context.attempt(`checking the manager's version ${version}`, async () => {
+      await this.#needs(version);
+      return await required(programFile, this.#context.fs.sha256(programFile));
+    });
+  }
+
+  /**
+   * Notes which process runs a version on trial, so that a later manager can end it. The process holds still until then.
+   *
+   * @throws NodeError `VERSION_NOT_FOUND`
+   */
+  async noteTrial(version: string, trial: Trial): Promise<void> {
+    await this.#note(version, WORKSPACE.trial, trial);
+  }
+
+  /** Notes that a move is about to be made: the link is switched next. */
+  async noteMove(move: Move): Promise<void> {
+    await this.#context.attempt("noting a move of the manager", () =>
+      writeAtomic(this.#context, join(this.#dir, LAST_MOVE), encodeDocument(move)),
+    );
+  }
+
+  /** Forgets a move that was not made. */
+  async forgetMove(): Promise<void> {
+    await this.#context.attempt("forgetting a move of the manager", async () => {
+      await unlinkIfThere(this.#context, join(this.#dir, LAST_MOVE));
+      await this.#context.fs.syncDir(this.#dir);
+    });
+  }
+
+  /**
+   * The last move that was noted.
+   *
+   * @throws NodeError `STORE_CORRUPT`
+   */
+  async lastMove(): Promise<Move | undefined> {
+    return await this.#context.attempt("reading the last move of the manager", () =>
+      optional(this.#context, join(this.#dir, LAST_MOVE), moveDocument),
+    );
   }
 
   /**
@@ -117,11 +172,7 @@ export class ManagerStore {
    * @throws NodeError `VERSION_NOT_FOUND`
    */
   async markHealthy(version: string): Promise<void> {
-    const dir = this.#workspace(version);
-    await this.#context.attempt(`marking the manager's version ${version}`, async () => {
-      await this.#needs(version);
-      await writeAtomic(this.#context, join(dir, "healthy"), encodeDocument({ at: this.#context.clock.now() }));
-    });
+    await this.#note(version, WORKSPACE.healthy, { at: this.#context.clock.now() });
   }
 
   /**
@@ -137,7 +188,7 @@ export class ManagerStore {
       const { fs } = this.#context;
       // Relative, so that root and link can be moved together; from where the link really is.
       const linkDir = await fs.realpath(dirname(currentLink));
-      const target = relative(linkDir, join(await fs.realpath(dir), "noded.sh"));
+      const target = relative(linkDir, join(await fs.realpath(dir), WORKSPACE.script));
       await swapLink(this.#context, join(linkDir, basename(currentLink)), target);
     });
   }
@@ -195,35 +246,11 @@ export class ManagerStore {
       .sort((a, b) => versionSequence(a) - versionSequence(b) || (a < b ? -1 : 1));
   }
 
-  async #previous(dir: string): Promise<string | undefined> {
-    const link = join(dir, "previous");
-    try {
-      const version = basename(await this.#context.fs.readlink(link));
-      if (!isVersionDirName(version)) {
-        throw corrupt(link, "", `points to ${JSON.stringify(version)}, which is no version`);
-      }
-      return version;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) {
-        return undefined;
-      }
-      throw isErrno(error, "EINVAL") ? corrupt(link, "", "is not a symbolic link", error) : error;
-    }
+  async #note(version: string, name: string, document: object): Promise<void> {
+    const dir = this.#workspace(version);
+    await this.#context.attempt(`noting something of the manager's version ${version}`, async () => {
+      await this.#needs(version);
+      await writeAtomic(this.#context, join(dir, name), encodeDocument(document));
+    });
   }
-
-  async #healthyAt(dir: string): Promise<Date | undefined> {
-    try {
-      return (await readDocument(this.#context.fs, join(dir, "healthy"), healthyDocument)).value.at;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) {
-        return undefined;
-      }
-      throw error;
-    }
-  }
-}
-
-function withoutVersion(document: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
-  const { schemaVersion: _, ...rest } = document;
-  return rest;
 }

@@ -17,7 +17,7 @@ import { encodeDocument, readDocument } from "./document.ts";
 import { formatDocument } from "./documents.ts";
 import type { Entry, FsOps } from "./fs-ops.ts";
 import { nodeFs } from "./node-fs.ts";
-import { parseLockName, RUN } from "./paths.ts";
+import { FORMAT_FILE, parseLockName, RUN } from "./paths.ts";
 import { quarantine } from "./quarantine.ts";
 import { Root } from "./root.ts";
 import { RootLock } from "./root-lock.ts";
@@ -26,7 +26,6 @@ import { linkFile, unlinkIfThere } from "./write-atomic.ts";
 /** The format of the trees that this program writes, and the newest that it reads. */
 export const FORMAT = 1;
 
-const FORMAT_FILE = "format";
 const DIRECTORIES = [RUN, "node-manager", "blobs", join("blobs", "sha256")];
 
 export interface OpenRootOptions {

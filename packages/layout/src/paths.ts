@@ -16,6 +16,8 @@ import {
 const VERSION_DIR = /^\d{4,12}-\d{8}T\d{6}Z$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
+export const FORMAT_FILE = "format";
+export const NODE_MANAGER = "node-manager";
 export const CURRENT = "current";
 export const UNINSTALLING = "uninstalling";
 export const PREVIOUS = "previous";
@@ -117,7 +119,7 @@ export function previousVersionDir(version: string, target: string): string | un
 
 /** Whether a reset leaves this entry of the root: what the manager itself needs to go on and to be started again. */
 export function isKeptByReset(name: string): boolean {
-  return ["format", RUN, "node-manager"].includes(name) || parseLockName(name) !== undefined;
+  return [FORMAT_FILE, RUN, NODE_MANAGER].includes(name) || parseLockName(name) !== undefined;
 }
 
 export function isSha256(text: string): boolean {

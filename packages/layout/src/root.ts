@@ -8,6 +8,7 @@ import { ManagerStore } from "./manager-store.ts";
 import { isKeptByReset, RUN } from "./paths.ts";
 import { retire } from "./retire.ts";
 import type { RootLock } from "./root-lock.ts";
+import { ScratchRoot } from "./scratch-root.ts";
 import { type SweepReport, sweepRoot } from "./sweep.ts";
 import { VersionTurns } from "./version-turns.ts";
 
@@ -67,6 +68,16 @@ export class Root implements AsyncDisposable {
   /** Counts what a removal frees. */
   freedSpace(): FreedSpace {
     return new FreedSpace(this.#context);
+  }
+
+  /**
+   * Makes a tree of the same format to try a manager on, below the directory for sockets, where the next start-up sweeps
+   * what a crash leaves of it.
+   *
+   * @throws NodeError `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`
+   */
+  async scratch(): Promise<ScratchRoot> {
+    return await ScratchRoot.make(this.#context, this.dir, this.runDir);
   }
 
   /** Releases the root; twice is once. */
