@@ -3,20 +3,37 @@ import { closeSync, fstatSync, writeSync } from "node:fs";
 import { type Logger, NodeError } from "@nodemanager/core";
 import { Containment, closeInheritedDescriptors, isAlive, selfIdentity } from "@nodemanager/exec";
 import { type FsOps, openRoot } from "@nodemanager/layout";
-import { NodeManager } from "@nodemanager/manager";
-import { appCycleClient, createCallbackListener, serveNode } from "@nodemanager/rpc/server";
+import { NodeManager, type SelfUpdateSetup } from "@nodemanager/manager";
+import { appCycleClient, createCallbackListener, serveNode, trialClient } from "@nodemanager/rpc/server";
 import { formatAddress } from "@nodemanager/transport";
 import { checkServable, type RunningServer } from "@nodemanager/transport/server";
 import { accountsFor } from "./accounts.ts";
+import { EXIT } from "./exit-codes.ts";
 import { nodeFacts, readProfiles } from "./node-facts.ts";
 import type { SystemdNotifier } from "./sd-notify.ts";
 import type { Settings } from "./settings.ts";
 import { prepareSocketDirs } from "./sockets.ts";
+import { joinTrial } from "./trial-child.ts";
 import { version } from "./version.ts";
 
 /** Calls that are still under way when everything else has ended get this long. */
 const DRAIN_MS = 2000;
+const TRIAL_TIMEOUT_MS = 40_000;
+const HEALTHY_AFTER_MS = 5000;
+const HEALTHY_WITHIN_MS = 60_000;
 const STDERR = 2;
+
+/** What a manager knows of itself as a program. */
+export interface OwnProgram {
+  /** The one file that runs; nothing when it is several. */
+  readonly programFile: string | undefined;
+  /** What the workspace of the next version is to say. */
+  readonly handedOn: Readonly<Record<string, unknown>>;
+  /** What the next version would be started with. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whether another manager tries this one: it tells that one that it serves. */
+  readonly isTrial: boolean;
+}
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -24,6 +41,7 @@ export interface DaemonOptions {
   readonly uid: number;
   /** Aborts to shut down in order. */
   readonly shutdown: AbortSignal;
+  readonly own: OwnProgram;
   /** Hears when it serves and when it is on its way down. */
   readonly notifier?: SystemdNotifier | undefined;
   /** How the root is read and changed; a seam for tests, which kill the manager between two of its steps. */
@@ -34,12 +52,16 @@ export interface DaemonOptions {
  * Runs the manager until it is shut down, by the signal or by a call: locks the root, recovers, serves, says so on the
  * ready descriptor and to systemd, and in the end suspends what its policy says.
  *
+ * @returns whether it is to be started again, because it has moved to another version of itself
  * @throws NodeError for everything that keeps it from serving; nothing is left behind then
  */
-export async function runDaemon(o: DaemonOptions): Promise<void> {
-  const { settings, logger } = o;
+export async function runDaemon(o: DaemonOptions): Promise<"done" | "restart"> {
+  const { settings, logger, own } = o;
   checkReadyFd(settings.readyFd);
-  closeInheritedDescriptors({ keep: new Set(settings.readyFd === undefined ? [] : [settings.readyFd]) });
+  const trial = own.isTrial ? await joinTrial() : undefined;
+  closeInheritedDescriptors({
+    keep: new Set([...(settings.readyFd === undefined ? [] : [settings.readyFd]), ...(trial?.descriptors ?? [])]),
+  });
   await readProfiles(settings.profilesFile);
   await prepareSocketDirs(settings.listen, o.uid);
   const accounts = accountsFor(settings, o.uid, logger);
@@ -52,7 +74,10 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   try {
     // Before anything is recovered: what cannot be served must not start and suspend applications again and again.
     await checkServable({ listen: settings.listen, tls: serverTls(settings) });
-    containment = cleanup.use(await Containment.detect({ name: containmentName(settings.root) }));
+    // On trial it runs nothing, and is in a control group of somebody else.
+    containment = cleanup.use(
+      trial ? Containment.none() : await Containment.detect({ name: containmentName(settings.root) }),
+    );
     manager = await NodeManager.open({
       root,
       version,
@@ -71,6 +96,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       maxPackageBytes: settings.maxPackageBytes,
       keepVersions: settings.keepVersions,
       transfer: settings.repositoryStallMs === undefined ? undefined : { stallMs: settings.repositoryStallMs },
+      selfUpdate: selfUpdateSetup(settings, own),
       logger,
     });
   } catch (error) {
@@ -87,6 +113,11 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   const addresses = server.addresses.map(formatAddress);
   logger.info("serving", { version, addresses, root: settings.root, shutdownPolicy: settings.shutdownPolicy });
   announce(settings.readyFd, logger);
+  manager.serves();
+  const [address] = addresses;
+  if (trial && address !== undefined) {
+    await trial.serves(address);
+  }
   o.notifier?.ready(`serving ${addresses.join(", ")}`);
   void containment.prepare();
   void manager.recovered().then(() => logger.info("recovered", {}));
@@ -103,6 +134,22 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   await manager.closed;
   await server.close({ graceMs: DRAIN_MS });
   logger.info("ended", {});
+  return manager.isToRestart ? "restart" : "done";
+}
+
+function selfUpdateSetup(settings: Settings, own: OwnProgram): SelfUpdateSetup {
+  return {
+    origin: settings.origin,
+    currentLink: settings.currentLink,
+    programFile: own.programFile,
+    settings: own.handedOn,
+    environment: own.environment,
+    trialClient,
+    restartStatus: EXIT.restart,
+    trialTimeoutMs: settings.trialTimeoutMs ?? TRIAL_TIMEOUT_MS,
+    healthyAfterMs: settings.healthyAfterMs ?? HEALTHY_AFTER_MS,
+    healthyWithinMs: settings.healthyWithinMs ?? HEALTHY_WITHIN_MS,
+  };
 }
 
 async function shutDown(manager: NodeManager, logger: Logger): Promise<void> {

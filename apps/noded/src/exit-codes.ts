@@ -15,7 +15,7 @@ export const EXIT = {
   tryLater: 75,
   /** A setting is wrong. */
   config: 78,
-  /** It switched to another version of itself, and init is to start that. */
+  /** It has moved to another version of itself: start the link again. The same in every version. */
   restart: 100,
 } as const;
 

@@ -14,7 +14,7 @@ export const SYNOPSES: readonly (readonly [call: string, does: string])[] = [
 
 /** Paragraphs. */
 export const DESCRIPTION: readonly string[] = [
-  "Serves the node manager of one root directory. Settings are taken from options, then from the environment, then from the configuration file, a JSON object, then from the defaults. It writes JSON lines to stderr.",
+  "Serves the node manager of one root directory. Settings are taken from options, then from the environment, then from the workspace's settings, then from the configuration file, a JSON object, then from the defaults. It writes JSON lines to stderr.",
   "SIGTERM and SIGINT shut it down in order, a second one at once.",
 ];
 
@@ -23,7 +23,7 @@ export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string]
   [EXIT.done, "shut down in order"],
   [EXIT.failed, "failed"],
   [EXIT.usage, "wrong arguments"],
-  [EXIT.formatTooNew, "the root has a newer format"],
+  [EXIT.formatTooNew, "the root, or a file with settings, has a newer format"],
   [EXIT.internal, "internal error"],
   [EXIT.tryLater, "try again later: the root is locked by another manager, or the disk is full or read-only"],
   [EXIT.config, "a setting is wrong"],
@@ -41,6 +41,11 @@ export interface OptionHelp {
 /** Every option. */
 export const OPTIONS: readonly OptionHelp[] = [
   { title: "--config FILE", help: "the configuration file", elsewhere: "NODED_CONFIG" },
+  {
+    title: "--settings FILE",
+    help: "the settings of a workspace, which the manager's own updates hand on",
+    elsewhere: "for the script that starts a workspace",
+  },
   ...SETTINGS.map(optionHelp),
 ];
 

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { isSea } from "node:sea";
 import { NodeError } from "@nodemanager/core";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
-import { FROM_ARGUMENTS, loadSettings } from "./load-settings.ts";
+import { FROM_ARGUMENTS, loadAllSettings } from "./load-settings.ts";
 import { stderrLogger } from "./log-sink.ts";
 
 const COMMANDS = ["run", "check-config", "unit", "version", "help"] as const;
@@ -63,11 +63,11 @@ function expectNone(args: readonly string[]): void {
 }
 
 function load(args: readonly string[]) {
-  return loadSettings({ args, env: process.env, uid: process.getuid?.() ?? -1, home: homedir() });
+  return loadAllSettings({ args, env: process.env, uid: process.getuid?.() ?? -1, home: homedir() });
 }
 
 async function checkConfig(args: readonly string[]): Promise<number> {
-  const settings = load(args);
+  const { settings } = load(args);
   const { readProfiles } = await import("./node-facts.ts");
   await readProfiles(settings.profilesFile);
   const { formatAddress } = await import("@nodemanager/transport");
@@ -77,7 +77,16 @@ async function checkConfig(args: readonly string[]): Promise<number> {
 }
 
 async function serve(args: readonly string[]): Promise<number> {
-  const settings = load(args);
+  try {
+    return await serveUntilTheEnd(args);
+  } catch (error) {
+    await noteFailure(error);
+    throw error;
+  }
+}
+
+async function serveUntilTheEnd(args: readonly string[]): Promise<number> {
+  const { settings, ...own } = load(args);
   const logger = stderrLogger(settings.logLevel);
   const shutdown = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
@@ -96,18 +105,45 @@ async function serve(args: readonly string[]): Promise<number> {
   const { SystemdNotifier } = await import("./sd-notify.ts");
   using notifier = SystemdNotifier.fromEnvironment(process.env, { pid: process.pid, logger });
   const { runDaemon } = await import("./daemon.ts");
+  const { ownProgram, initEnvironment } = await import("./own-program.ts");
+  let end: Awaited<ReturnType<typeof runDaemon>>;
   try {
-    await runDaemon({ settings, logger, uid: process.getuid?.() ?? -1, shutdown: shutdown.signal, notifier });
+    end = await runDaemon({
+      settings,
+      logger,
+      uid: process.getuid?.() ?? -1,
+      shutdown: shutdown.signal,
+      notifier,
+      own: { ...own, programFile: ownProgram(), environment: initEnvironment(process.env) },
+    });
   } catch (error) {
+    await noteFailure(error);
     logger.error("the manager cannot serve", { error });
     return exitCodeFor(error);
   }
   // What is left are handles that must not keep a manager alive that has ended.
-  process.exit(EXIT.done);
+  process.exit(end === "restart" ? EXIT.restart : EXIT.done);
+}
+
+/** For the version before this one, should init get to start that again. */
+async function noteFailure(error: unknown): Promise<void> {
+  try {
+    const [{ noteStartFailure }, { ownProgram }] = await Promise.all([
+      import("@nodemanager/layout"),
+      import("./own-program.ts"),
+    ]);
+    const programFile = ownProgram();
+    if (programFile !== undefined) {
+      const reason = error instanceof NodeError ? error.reason : "INTERNAL";
+      await noteStartFailure(programFile, { reason, message: error instanceof Error ? error.message : String(error) });
+    }
+  } catch {
+    // The disk may be what it failed for; init sees the status all the same.
+  }
 }
 
 async function printUnit(args: readonly string[]): Promise<number> {
-  const settings = load(args);
+  const { settings } = load(args);
   const { runCommand, unitText } = await import("./unit.ts");
   const { canSendDatagrams } = await import("./sd-notify.ts");
   const text = unitText(settings, {

@@ -34,6 +34,10 @@ export interface NodeManagerApi {
   revert(name: string, options?: MoveOptions): AsyncIterable<OperationEvent>;
   uninstall(name: string, options?: EndOptions): AsyncIterable<OperationEvent>;
   reset(options?: EndOptions): AsyncIterable<OperationEvent>;
+  /** Moves the manager itself to what its origin offers; it ends after that, to be started again. */
+  updateManager(options?: OperationOptions): AsyncIterable<OperationEvent>;
+  /** Moves the manager itself back to its previous version; as {@link updateManager}. */
+  revertManager(options?: OperationOptions): AsyncIterable<OperationEvent>;
   /** Ends the manager in order; when the events end, it has given its root back and serves nothing any more. */
   shutdown(options?: EndOptions): AsyncIterable<OperationEvent>;
 

@@ -24,6 +24,14 @@ export type {
   Specification,
   SystemUser,
 } from "./ports.ts";
+export {
+  type CollectOptions,
+  collectableWorkspaces,
+  collectWorkspaces,
+  KEPT_WORKSPACES,
+} from "./self-update/collect-workspaces.ts";
+export type { SelfUpdateSetup } from "./self-update/setup.ts";
+export type { TrialClient, TrialConnection } from "./self-update/trial-client.ts";
 export type {
   ApplicationStatus,
   BrokenStatus,
@@ -33,6 +41,7 @@ export type {
   LogOptions,
   LogStream,
   ManagerStatus,
+  ManagerUpdate,
   ObjectStatus,
   ShutdownPolicy,
   WatchEvent,

@@ -55,6 +55,8 @@ import type {
 import { readLogs } from "./read-logs.ts";
 import { type Recovery, recover } from "./recovery/recover.ts";
 import { installationsIn, instancesIn } from "./scope.ts";
+import { OwnVersions } from "./self-update/own-versions.ts";
+import type { SelfUpdateSetup } from "./self-update/setup.ts";
 import { shutDown } from "./shutdown.ts";
 import { StartRequests } from "./start-requests.ts";
 import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, ShutdownPolicy, WatchEvent } from "./status.ts";
@@ -88,6 +90,8 @@ export interface NodeManagerOptions {
   readonly maxPackageBytes?: number | undefined;
   /** When a download counts as stalled, and how often it is taken up again. */
   readonly transfer?: Partial<TransferTuning> | undefined;
+  /** What it needs to move itself to another version. */
+  readonly selfUpdate?: SelfUpdateSetup | undefined;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -111,6 +115,7 @@ export class NodeManager implements NodeManagerApi {
   readonly closing: AbortSignal = this.#activities.closing;
   /** Settles when a shutdown has come to its end. */
   readonly closed: Promise<void> = this.#closed.promise;
+  readonly #own: OwnVersions;
   #recovery: Recovery = { report: [], finish: async () => {} };
 
   /**
@@ -124,7 +129,8 @@ export class NodeManager implements NodeManagerApi {
     try {
       const swept = await sweep(manager.#ctx);
       const recovery = await recover(manager.#ctx, manager.#activities.enter());
-      manager.#recovery = { ...recovery, report: [...swept, ...recovery.report] };
+      const own = await manager.#own.recover();
+      manager.#recovery = { ...recovery, report: [...swept, ...recovery.report, ...own] };
     } catch (error) {
       manager.#ctx.supervisor.detachAll();
       throw error;
@@ -151,6 +157,7 @@ export class NodeManager implements NodeManagerApi {
       keepVersions: options.keepVersions ?? KEEP_VERSIONS,
     };
     this.#startedAt = this.#ctx.clock.now();
+    this.#own = new OwnVersions(this.#ctx, this.#operations, options, () => this.#end({}));
   }
 
   install(origin: string, options: InstallOptions = {}): AsyncIterable<OperationEvent> {
@@ -245,11 +252,16 @@ export class NodeManager implements NodeManagerApi {
     return this.#operations.reset(options, () => reset(this.#ctx, this.#activities, options));
   }
 
+  updateManager(options: OperationOptions = {}): AsyncIterable<OperationEvent> {
+    return this.#own.update(options);
+  }
+
+  revertManager(options: OperationOptions = {}): AsyncIterable<OperationEvent> {
+    return this.#own.revert(options);
+  }
+
   async *shutdown(options: EndOptions = {}): AsyncGenerator<OperationEvent> {
-    const { events, ended } = shutDown(this.#ctx, this.#activities, options);
-    // Never rejects, and must not wait for a consumer who may be gone.
-    void ended.then(() => this.#closed.resolve());
-    yield* events;
+    yield* this.#end(options);
   }
 
   list(glob: string, signal?: AbortSignal): AsyncIterable<ObjectStatus> {
@@ -297,16 +309,30 @@ export class NodeManager implements NodeManagerApi {
       ...(await countObjects(this.#ctx.root)),
       recovery: this.#recovery.report,
       residentBytes: process.memoryUsage.rss(),
-      origin: "",
-      workspace: "",
-      previousVersion: "",
-      healthy: false,
+      ...(await this.#own.status()),
     };
+  }
+
+  /** To be called when the manager is served: from then on it becomes healthy. */
+  serves(): void {
+    void this.#activities.track(this.#own.serves(this.closing));
+  }
+
+  /** Whether the manager ends to be started again, as another version. */
+  get isToRestart(): boolean {
+    return this.#own.hasMoved;
   }
 
   /** Settles when everything that the start-up found has been dealt with. */
   async recovered(): Promise<void> {
     await this.#recovered.promise;
+  }
+
+  #end(options: EndOptions): AsyncIterable<OperationEvent> {
+    const { events, ended } = shutDown(this.#ctx, this.#activities, options);
+    // Never rejects, and must not wait for a consumer who may be gone.
+    void ended.then(() => this.#closed.resolve());
+    return events;
   }
 
   #onInstances(

@@ -89,6 +89,24 @@ export interface ManagerStatus {
   readonly previousVersion: string;
   /** Whether it has recovered and served long enough to count. */
   readonly healthy: boolean;
+  /** What became of its last move to another version. */
+  readonly lastUpdate?: ManagerUpdate | undefined;
+}
+
+/** A move of the manager from one version to another. */
+export interface ManagerUpdate {
+  /** `switched`: the new version runs and does not count as healthy yet. `fell-back`: it never did, and the old one runs. */
+  readonly state: "switched" | "healthy" | "fell-back";
+  /** The names of the versions' directories, and their semantic versions. */
+  readonly fromWorkspace: string;
+  readonly fromVersion: string;
+  readonly toWorkspace: string;
+  readonly toVersion: string;
+  readonly at: Date;
+  /** Why the old version runs again; empty otherwise. */
+  readonly why: string;
+  /** Of the call that moved it; may be empty. */
+  readonly requestId: string;
 }
 
 /** What happens to running instances when the manager shuts down: they are suspended, or left alone and found again. */

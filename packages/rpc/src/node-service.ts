@@ -1,8 +1,18 @@
 import { NodeError } from "@nodemanager/core";
-import type { NodeManagerApi, Specification } from "@nodemanager/manager";
-import type { NodeServiceImplementation, Specification as SpecificationMessage } from "@nodemanager/proto/v1";
+import type { ManagerUpdate, NodeManagerApi, Specification } from "@nodemanager/manager";
+import {
+  type NodeServiceImplementation,
+  type Specification as SpecificationMessage,
+  ManagerUpdate_State as UpdateState,
+} from "@nodemanager/proto/v1";
 import { eventResponses } from "./object-event.ts";
-import { endOptions } from "./request.ts";
+import { endOptions, operationOptions } from "./request.ts";
+
+const UPDATE_STATES = {
+  switched: UpdateState.SWITCHED,
+  healthy: UpdateState.HEALTHY,
+  "fell-back": UpdateState.FELL_BACK,
+} as const satisfies Readonly<Record<ManagerUpdate["state"], UpdateState>>;
 
 /** `NodeService` over a manager: decode, call, encode, nothing else. */
 export function nodeService(manager: NodeManagerApi): NodeServiceImplementation {
@@ -32,12 +42,17 @@ export function nodeService(manager: NodeManagerApi): NodeServiceImplementation 
     reset: (request, caller) => eventResponses(manager.reset(endOptions(request, caller))),
 
     async status() {
-      const { residentBytes, recovery, ...status } = await manager.managerStatus();
-      return { ...status, recovery: [...recovery], residentBytes: BigInt(residentBytes) };
+      const { residentBytes, recovery, lastUpdate, ...status } = await manager.managerStatus();
+      return {
+        ...status,
+        recovery: [...recovery],
+        residentBytes: BigInt(residentBytes),
+        lastUpdate: lastUpdate && { ...lastUpdate, state: UPDATE_STATES[lastUpdate.state] },
+      };
     },
 
-    update: () => notImplemented("the manager's own update"),
-    revert: () => notImplemented("the manager's own revert"),
+    update: (request, caller) => eventResponses(manager.updateManager(operationOptions(request, caller))),
+    revert: (request, caller) => eventResponses(manager.revertManager(operationOptions(request, caller))),
 
     shutdown: (request, caller) => eventResponses(manager.shutdown(endOptions(request, caller))),
   };

@@ -50,6 +50,8 @@ export class MemoryManager implements NodeManagerApi {
   revert = (name: string, options?: MoveOptions) => this.#operate("revert", name, options);
   uninstall = (name: string, options?: EndOptions) => this.#operate("uninstall", name, options);
   reset = (options?: EndOptions) => this.#operate("reset", "", options);
+  updateManager = (options?: OperationOptions) => this.#operate("updateManager", "", options);
+  revertManager = (options?: OperationOptions) => this.#operate("revertManager", "", options);
   shutdown = (options?: EndOptions) => this.#operate("shutdown", "", options);
 
   async tidy(options: TidyOptions = {}): Promise<TidyReport> {

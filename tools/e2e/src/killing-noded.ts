@@ -35,6 +35,7 @@ await runDaemon({
   logger: stderrLogger(settings.logLevel),
   uid,
   shutdown: shutdown.signal,
+  own: { programFile: process.env.NM_PROGRAM, handedOn: {}, environment: {}, isTrial: false },
   fs: bug === undefined ? fs : withBug(fs, bug),
 });
 process.exit(0);
