@@ -19,8 +19,11 @@ export interface InUse {
 export async function sweepCandidates(ctx: Context, used: InUse): Promise<readonly string[]> {
   const { manager } = ctx.root;
   const report: string[] = [];
-  for await (const record of manager.list()) {
-    if (record.kind === "workspace" && isLeftover(record, used)) {
+  const records = await Array.fromAsync(manager.list());
+  const whole = records.filter((record) => record.kind === "workspace");
+  const goneBackTo = new Set(whole.filter((record) => isIn(record, used)).map(({ previous }) => previous));
+  for (const record of whole) {
+    if (isLeftover(record, used) && !goneBackTo.has(record.version)) {
       if (record.trial) {
         const { process: identity, cgroup, launchId } = record.trial;
         await terminate({ identity, cgroup, launchId }, { signal: "SIGKILL", graceMs: 0, clock: ctx.clock });
@@ -30,22 +33,18 @@ export async function sweepCandidates(ctx: Context, used: InUse): Promise<readon
     }
   }
   const move = await manager.lastMove();
-  if (move && move.to !== used.current && move.to !== used.running && !(await fellBack(ctx, move.to))) {
+  const to = whole.find(({ version }) => version === move?.to);
+  if (move && move.to !== used.current && move.to !== used.running && !to?.fellBackAt) {
     await manager.forgetMove();
   }
   return report;
 }
 
 /** One that was current was started, or is current still. */
-function isLeftover({ version, healthyAt, wasStarted }: WorkspaceRecord, { current, running }: InUse): boolean {
-  return healthyAt === undefined && !wasStarted && version !== current && version !== running;
+function isLeftover(record: WorkspaceRecord, used: InUse): boolean {
+  return record.healthyAt === undefined && !record.wasStarted && !isIn(record, used);
 }
 
-async function fellBack(ctx: Context, version: string): Promise<boolean> {
-  for await (const record of ctx.root.manager.list()) {
-    if (record.kind === "workspace" && record.version === version) {
-      return record.fellBackAt !== undefined;
-    }
-  }
-  return false;
+function isIn({ version }: WorkspaceRecord, { current, running }: InUse): boolean {
+  return version === current || version === running;
 }

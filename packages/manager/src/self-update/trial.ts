@@ -82,6 +82,7 @@ async function furnish(
 ): Promise<string> {
   const script = startScript({ healthyWithinMs: setup.trialTimeoutMs });
   const previous = await scratch.manager.stage({ binary: programFile, script, settings: {}, envelope });
+  await scratch.manager.markHealthy(previous.version);
   const trial = { root: scratch.root, listen: [addressOf(sockets)], currentLink: scratch.currentLink };
   const tried = await scratch.manager.stage({
     binary: programFile,
