@@ -1,9 +1,8 @@
 import { compileGlob, isGlob, NodeError, parseName } from "@nodemanager/core";
-import { NodeServiceStatusResponse, ObjectStatus } from "@nodemanager/proto/v1";
-import { age } from "../age.ts";
+import { ObjectStatus } from "@nodemanager/proto/v1";
 import type { Invocation } from "../command.ts";
 import { document, type Item, type Output } from "../output.ts";
-import { describeFields, megabytes } from "../render/fields.ts";
+import { managerItem } from "./manager-item.ts";
 import { LIST_COLUMNS, listRow, STATUS_COLUMNS, statusRow } from "./object-rows.ts";
 
 /** `ls`. */
@@ -82,24 +81,4 @@ async function* found(items: AsyncIterable<Item>, text: string): AsyncGenerator<
         : "APPLICATION_NOT_FOUND",
     `there is no ${text}`,
   );
-}
-
-function managerItem(manager: NodeServiceStatusResponse, now: number): Item {
-  return {
-    name: "nm",
-    json: () => NodeServiceStatusResponse.toJSON(manager),
-    text: () =>
-      describeFields([
-        ["version", manager.version],
-        ["pid", String(manager.pid)],
-        ["running for", age(manager.startedAt, now)],
-        ["root", manager.root],
-        ["shutdown policy", manager.shutdownPolicy],
-        ["installations", String(manager.installations)],
-        ["instances", `${manager.instances}, ${manager.running} running`],
-        ["broken", String(manager.broken)],
-        ["memory", megabytes(manager.residentBytes)],
-        ["recovery", manager.recovery.join("\n")],
-      ]),
-  };
 }

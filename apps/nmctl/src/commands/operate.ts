@@ -1,6 +1,8 @@
+import { newId } from "@nodemanager/core";
 import type { ObjectEvent } from "@nodemanager/proto/v1";
 import type { Invocation } from "../command.ts";
 import { usageError } from "../grammar/usage-error.ts";
+import { type ManagerEvents, untilHealthy } from "../operation/await-manager.ts";
 import { deadlineOf } from "../operation/deadline.ts";
 import { type Ended, withoutNothingToDo } from "../operation/ended.ts";
 import { merge } from "../operation/merge.ts";
@@ -19,6 +21,14 @@ export function operate(invocation: Invocation): Output {
   }
   const verb: Verb = VERBS[command];
   const { single } = checkTargets(command, verb, args.operands);
+  if (args.has("wait") && !(single && args.operand === "nm")) {
+    throw usageError("--wait goes with nm alone; the others are waited for anyway");
+  }
+  const notForManager = ["restart", "dry-run", "version", "deadline"].find((option) => args.has(option));
+  if (notForManager !== undefined && args.operands.includes("nm")) {
+    // What has no effect there must not be taken for one that has.
+    throw usageError(`--${notForManager} does not go with nm`);
+  }
   if (args.has("request-id") && !single) {
     throw usageError("--request-id goes with one full name");
   }
@@ -65,18 +75,27 @@ async function* events(command: string, verb: Verb, invocation: Invocation): Asy
   const calls = names.map((name) => {
     const { manager } = verb;
     const call = () =>
-      name === "nm" && manager ? manager(client, request, options) : verb.call(client, name, request, options);
+      name === "nm" && manager
+        ? moveOf(manager(client, request, options), request.requestId, invocation)
+        : verb.call(client, name, request, options);
     return () => eventsOf(name, call, signal);
   });
   const all = merge(calls, args.number("parallel") ?? PARALLEL);
   yield* single ? all : withoutNothingToDo(all);
 }
 
+/** A move of the manager, which is over when it is acknowledged, or with `--wait` when the other version is healthy. */
+function moveOf(events: ManagerEvents, requestId: string, { args, session, signal }: Invocation): ManagerEvents {
+  const reconnect = () => session.reconnect();
+  return args.has("wait") ? untilHealthy(events, { requestId, reconnect, signal }) : events;
+}
+
 function requestOf({ args }: Invocation): OperationRequest {
   return {
     deadline: deadlineOf(args),
     restart: args.has("restart"),
-    requestId: args.text("request-id") ?? "",
+    // By it a move is known to the manager that comes after it.
+    requestId: args.text("request-id") ?? (args.has("wait") ? newId() : ""),
     dryRun: args.has("dry-run"),
     version: args.text("version") ?? "",
   };

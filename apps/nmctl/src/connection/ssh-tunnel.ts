@@ -16,6 +16,8 @@ const LISTEN_RETRY_MS = 5;
 /** The user's own ssh, forwarding a socket of this machine to noded's over there. Disposing it ends ssh. */
 export interface SshTunnel extends Disposable {
   readonly socketPath: string;
+  /** Whether ssh still runs. */
+  readonly isOpen: boolean;
 }
 
 /**
@@ -54,7 +56,13 @@ export async function openSshTunnel(
   } finally {
     waiting.abort();
   }
-  return { socketPath, [Symbol.dispose]: close };
+  return {
+    socketPath,
+    get isOpen() {
+      return ssh.exitCode === null && ssh.signalCode === null;
+    },
+    [Symbol.dispose]: close,
+  };
 }
 
 function sshArguments(target: SshTarget, socketPath: string): string[] {

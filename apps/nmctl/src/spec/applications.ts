@@ -1,5 +1,17 @@
 import type { CommandSpec } from "../grammar/command-spec.ts";
-import { arg, BATCH_EXIT, deadline, dryRun, env, NAMES_TEXT, names, parallel, requestId, restart } from "./options.ts";
+import {
+  arg,
+  BATCH_EXIT,
+  deadline,
+  dryRun,
+  env,
+  NAMES_TEXT,
+  names,
+  parallel,
+  requestId,
+  restart,
+  wait,
+} from "./options.ts";
 
 const operation = {
   group: "applications",
@@ -129,12 +141,14 @@ export const applicationCommands: readonly CommandSpec[] = [
     summary: "move installations, instances or the manager to a newer version",
     description: [
       "An installation gets the version that its origin offers now, or the one that --version names; what was said at installation stays, and instances that run keep their version. With --restart, running instances are moved too, one after the other: each has to become ready and to run for the soak time of its envelope; when one does not, all of them and the installation go back, and the command fails with UPDATE_FAILED.",
-      "An instance moves to the current version of its installation; one that runs only with --restart. A partial name means installations. nm is the manager itself.",
+      "An instance moves to the current version of its installation; one that runs only with --restart. A partial name means installations.",
       "When there is nothing newer, one full name fails with UPDATE_NOT_AVAILABLE; of several objects, it is said of each.",
+      "nm is the manager itself: it tries what its origin offers, switches to it and is started again. Should the new version not become healthy, the one before it comes back by itself.",
     ],
     operands: [names],
     options: [
       restart,
+      wait,
       dryRun,
       {
         name: "version",
@@ -149,7 +163,7 @@ export const applicationCommands: readonly CommandSpec[] = [
       { command: "nmctl update apps/web", does: "every installation of web" },
       { command: "nmctl update apps/web --restart", does: "and what runs of it" },
       { command: "nmctl update apps --dry-run", does: "what there is that is newer" },
-      { command: "nmctl update nm", does: "the manager" },
+      { command: "nmctl update nm --wait", does: "the manager, until the new version is healthy" },
     ],
   },
   {
@@ -179,12 +193,13 @@ export const applicationCommands: readonly CommandSpec[] = [
     summary: "move installations, instances or the manager back to the previous version",
     description: [
       "Mirrors update: an installation goes back to the version before its current one, an instance to the one before the version that it runs. Nothing is fetched. Where there is none, or it was removed, one full name fails with NO_PREVIOUS_VERSION; of several objects, it is said of each.",
+      "nm, the manager itself, goes back to the version before it without a trial: that one was healthy.",
     ],
     operands: [names],
-    options: [restart, deadline, parallel, requestId],
+    options: [restart, wait, deadline, parallel, requestId],
     examples: [
       { command: "nmctl revert apps/web --restart", does: "every installation of web, and what runs of it" },
-      { command: "nmctl revert nm", does: "the manager" },
+      { command: "nmctl revert nm --wait", does: "the manager" },
     ],
   },
   {

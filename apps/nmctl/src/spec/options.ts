@@ -30,6 +30,11 @@ export const dryRun: OptionSpec = {
   help: "Say what would change, field by field, and how much there is to fetch; change nothing.",
 };
 
+export const wait: OptionSpec = {
+  name: "wait",
+  help: "With nm: wait until the other version serves and is healthy, or say that the one before it is back and why.",
+};
+
 export const env: OptionSpec = {
   name: "env",
   value: { type: "assignment", name: "KEY=VALUE" },

@@ -20,7 +20,7 @@ export const queryCommands: readonly CommandSpec[] = [
     group: "applications",
     summary: "show the state of objects, or of the manager",
     description: [
-      "Everything that is known, also why something does not run; of all objects unless a glob is given. The name nm means the manager: its version, root, memory, and what its last start-up found.",
+      "Everything that is known, also why something does not run; of all objects unless a glob is given. The name nm means the manager: its version and where it comes from, what became of its last update, its root, memory, and what its last start-up found.",
     ],
     operands: [{ ...glob, name: "GLOB|nm" }],
     options: [],
