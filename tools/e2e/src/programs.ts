@@ -25,6 +25,7 @@ export const ORDERLY: string = join(CLONE, "tools/demo/dist/orderly.js");
 export const PYTHON = "/usr/bin/python3";
 export const SCRIPT = "/usr/bin/script";
 export const REDIS = "/usr/bin/redis-server";
+export const RUNSV = "/usr/bin/runsv";
 
 /** @throws Error when the programs have not been built */
 export function checkBuilt(): void {
