@@ -6,6 +6,7 @@ import { encodeDocument, required } from "./document.ts";
 import { moveDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
 import { isVersionDirName, NODE_MANAGER, versionDirName, versionSequence } from "./paths.ts";
+import { readHead } from "./program-file.ts";
 import type { BrokenRecord } from "./records.ts";
 import { retire } from "./retire.ts";
 import { StagedTree } from "./staged-tree.ts";
@@ -29,6 +30,8 @@ export interface StageWorkspaceOptions {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly envelope: Readonly<Record<string, unknown>>;
   readonly previous?: string | undefined;
+  /** Looks at the first bytes of the binary before anything is made; throws when it is not to be used. */
+  readonly checkProgram?: ((head: Uint8Array) => Promise<void>) | undefined;
 }
 
 /** A move of the manager from one version to another, as it was decided; whether it came to it, the link says. */
@@ -58,7 +61,8 @@ export class ManagerStore {
   /**
    * Makes a workspace out of sight and lets it appear by one rename. It is used once `switchTo` points to it.
    *
-   * @throws NodeError `VERSION_NOT_FOUND` when `previous` is none, `DISK_FULL`, `READ_ONLY`. Nothing is visible then.
+   * @throws NodeError `VERSION_NOT_FOUND` when `previous` is none, what `checkProgram` throws, `DISK_FULL`, `READ_ONLY`.
+   *   Nothing is visible then.
    */
   async stage(o: StageWorkspaceOptions): Promise<WorkspaceRecord> {
     return await this.#context.attempt("staging a manager", async () => {
@@ -66,6 +70,7 @@ export class ManagerStore {
       if (previous !== undefined) {
         await this.read(previous);
       }
+      await o.checkProgram?.(await readHead(this.#context, o.binary));
       for (;;) {
         const sequence = Math.max(0, ...(await this.#versions()).map(versionSequence)) + 1;
         const version = versionDirName(sequence, this.#context.clock.now());

@@ -27,16 +27,21 @@ export interface ManagerPublication {
   /** Of the program; the built noded that says this version unless given. */
   readonly text?: string | undefined;
   readonly title?: string | undefined;
+  /** Which profile it is for; that of this machine unless given. */
+  readonly profile?: string | undefined;
 }
 
 /** Publishes a version of the manager by `nmctl publish`. */
 export async function publishManager(
   device: Device,
-  { version, text, title = MANAGER }: ManagerPublication,
+  { version, text, title = MANAGER, profile }: ManagerPublication,
 ): Promise<void> {
   const file = join(device.dir, `noded-${version.replaceAll(".", "-")}`);
   writeFileSync(file, text ?? managerText(version));
   chmodSync(file, 0o755);
   const to = `file:${join(device.dir, "repo")}`;
-  await device.ok("publish", file, "--to", to, "--title", title, "--version", version);
+  await device.ok(
+    ...["publish", file, "--to", to, "--title", title, "--version", version],
+    ...(profile === undefined ? [] : ["--profile", profile]),
+  );
 }

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFil
 import { dirname, join } from "node:path";
 import { NodeServiceStatusResponse } from "@nodemanager/proto/v1";
 import { Device } from "./device.ts";
+import { LongRunning } from "./long-running.ts";
 import { managerOrigin, managerText } from "./manager-versions.ts";
 import { NODE, RUNSV } from "./programs.ts";
 
@@ -15,7 +16,7 @@ export interface SupervisedOptions {
   readonly version?: string;
   /** Further arguments of noded, in the service. */
   readonly args?: readonly string[];
-  readonly origin?: (device: Device) => string;
+  readonly trialTimeoutMs?: number;
 }
 
 /** A device whose manager is one script, started through the current link, again and again, by a real supervisor. */
@@ -25,8 +26,8 @@ export class Supervised implements AsyncDisposable {
   readonly link: string;
   /** What the link points to at first. */
   readonly factory: string;
-  /** All the arguments of noded in the service. */
-  readonly args: readonly string[];
+  readonly #options: SupervisedOptions;
+  readonly #byHand = new AsyncDisposableStack();
   #runsv: ChildProcess | undefined;
 
   /** A device that is switched off. */
@@ -42,7 +43,8 @@ export class Supervised implements AsyncDisposable {
   }
 
   private constructor(device: Device, o: SupervisedOptions) {
-    const { version = "1.0.0", args = [], origin = managerOrigin } = o;
+    const { version = "1.0.0" } = o;
+    this.#options = o;
     this.device = device;
     this.factory = join(device.dir, "factory", "noded");
     this.link = join(device.dir, "etc", "current");
@@ -51,10 +53,16 @@ export class Supervised implements AsyncDisposable {
     writeFileSync(this.factory, managerText(version));
     chmodSync(this.factory, 0o755);
     symlinkSync("../factory/noded", this.link);
-    this.args = [
-      ...["run", "--root", device.root, "--listen", device.address],
-      ...["--current-link", this.link, "--origin", origin(device)],
-      ...["--healthy-after-ms", "300", "--healthy-within-ms", "4000", "--trial-timeout-ms", "20000", ...args],
+  }
+
+  /** All the arguments of noded. */
+  args(origin: string = managerOrigin(this.device)): readonly string[] {
+    const { args = [], trialTimeoutMs = 20_000 } = this.#options;
+    return [
+      ...["run", "--root", this.device.root, "--listen", this.device.address],
+      ...["--current-link", this.link, "--origin", origin],
+      ...["--healthy-after-ms", "300", "--healthy-within-ms", "4000"],
+      ...["--trial-timeout-ms", String(trialTimeoutMs), ...args],
     ];
   }
 
@@ -63,11 +71,21 @@ export class Supervised implements AsyncDisposable {
     return { ...this.device.env, PATH: `${dirname(NODE)}:${process.env.PATH}` };
   }
 
+  /** Starts the manager that the device came with, by hand and not through the link. */
+  async startByHand(args: readonly string[] = this.args()): Promise<LongRunning> {
+    const { program } = await LongRunning.start(this.factory, [...args, "--ready-fd", "3"], {
+      env: this.env,
+      cwd: this.device.dir,
+    });
+    this.#byHand.use(program);
+    return program;
+  }
+
   /** Starts the supervisor, and waits until a manager serves. */
   async switchOn(): Promise<void> {
     const service = join(this.device.dir, "service");
     mkdirSync(service, { recursive: true });
-    const quoted = [this.link, ...this.args].map((word) => `'${word}'`).join(" ");
+    const quoted = [this.link, ...this.args()].map((word) => `'${word}'`).join(" ");
     writeFileSync(join(service, "run"), `#!/bin/sh\nexec ${quoted} 2>>'${this.logFile}'\n`);
     chmodSync(join(service, "run"), 0o755);
     this.#runsv = spawn(RUNSV, [service], { env: this.env, stdio: "ignore" });
@@ -123,6 +141,7 @@ export class Supervised implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.switchOff();
+    await this.#byHand.disposeAsync();
     await this.device[Symbol.asyncDispose]();
   }
 }

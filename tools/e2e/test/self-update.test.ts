@@ -1,10 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ManagerUpdate_State as State } from "@nodemanager/proto/v1";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { install, orderly, plainScript } from "../src/applications.ts";
 import { processesAt } from "../src/census.ts";
-import { LongRunning } from "../src/long-running.ts";
 import { managerOrigin, publishManager } from "../src/manager-versions.ts";
 import { RUNSV } from "../src/programs.ts";
 import { Supervised, type SupervisedOptions } from "../src/supervised.ts";
@@ -39,24 +38,12 @@ describe.skipIf(!existsSync(RUNSV))("under runit's runsv", () => {
     const nm = await made({ version: "0.1.0-factory" });
     const { device } = nm;
     expect((await device.nmctl("status", "nm")).reason).toBe("NODE_UNAVAILABLE");
-    const byHand = async (origin: string) => {
-      const args = [...nm.args, "--origin", origin, "--ready-fd", "3"].filter(
-        (word, at, all) =>
-          !(word === "--origin" && all.lastIndexOf("--origin") !== at) &&
-          !(all[at - 1] === "--origin" && all.lastIndexOf("--origin") !== at - 1),
-      );
-      const { program } = await LongRunning.start(nm.factory, args, { env: nm.env, cwd: device.dir });
-      onTestFinished(async () => {
-        await program[Symbol.asyncDispose]();
-      });
-      return program;
-    };
     // 2. An origin that offers something else.
     await publishManager(device, { version: "1.0.0", title: "impostor" });
-    const impostor = await byHand(managerOrigin(device, "impostor"));
+    const impostor = await nm.startByHand(nm.args(managerOrigin(device, "impostor")));
     expect((await device.nmctl("update", "nm")).reason).toBe("TITLE_MISMATCH");
     await impostor.end();
-    const factory = await byHand(managerOrigin(device));
+    const factory = await nm.startByHand();
     expect(await nm.status()).toMatchObject({ version: "0.1.0-factory", workspace: "", previousVersion: "" });
     // 3. Nothing to go back to.
     expect((await device.nmctl("revert", "nm")).reason).toBe("NO_PREVIOUS_VERSION");
@@ -139,20 +126,12 @@ describe.skipIf(!existsSync(RUNSV))("under runit's runsv", () => {
     const nm = await made();
     const config = join(nm.device.dir, "noded.json");
     writeFileSync(config, JSON.stringify({ shutdownPolicy: "suspend" }));
-    const args = [...nm.args, "--config", config, "--ready-fd", "3"];
-    const { program } = await LongRunning.start(nm.factory, args, { env: nm.env, cwd: nm.device.dir });
+    const program = await nm.startByHand([...nm.args(), "--config", config]);
     await publishManager(nm.device, { version: "2.0.0" });
     await nm.device.ok("update", "nm");
     await program.ended;
     writeFileSync(config, JSON.stringify({ shutdownPolicy: "leave" }));
     await nm.switchOn();
     expect(await nm.status()).toMatchObject({ version: "2.0.0", shutdownPolicy: "leave" });
-  });
-
-  test("the log of a device says which version it moved to", async () => {
-    const nm = await started();
-    await publishManager(nm.device, { version: "2.0.0" });
-    await nm.device.ok("update", "nm", "--wait");
-    expect(readFileSync(nm.logFile, "utf8")).toContain('"the manager moves to another version"');
   });
 });

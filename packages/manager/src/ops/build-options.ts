@@ -15,8 +15,12 @@ export function buildOptions(ctx: Context, { signal, report }: TaskContext): Bui
   };
 }
 
-/** A publisher's label may be wrong; what the file says of itself is not. */
-async function checkRunsHere(ctx: Context, head: Uint8Array): Promise<void> {
+/**
+ * Checks what a program says of itself; a publisher's label may be wrong.
+ *
+ * @throws NodeError `BINARY_INCOMPATIBLE`
+ */
+export async function checkRunsHere(ctx: Context, head: Uint8Array): Promise<void> {
   const binary = inspectBinary(head);
   if (binary.kind === "script") {
     return;

@@ -10,6 +10,7 @@ import type { WorkspaceRecord } from "@nodemanager/layout";
 import type { Origin, Repository } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
+import { checkRunsHere } from "../ops/build-options.ts";
 import { fetchVersion } from "../ops/fetch-version.ts";
 import type { OwnVersion } from "./own-version.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
@@ -102,6 +103,7 @@ export async function stageCandidate(
     settings: setup.settings,
     envelope: encodeEnvelope(envelope),
     previous,
+    checkProgram: (head) => checkRunsHere(ctx, head),
   });
   const all = undo.move();
   let isKept = false;
