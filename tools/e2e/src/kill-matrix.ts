@@ -1,11 +1,12 @@
 // Kills a manager in every way: `node --conditions=@nodemanager/source tools/e2e/src/kill-matrix.ts [SEED] [OPERATION...]`.
 //
-// Each operation, under each shutdown policy, on applications of two kinds:
+// Each operation, under each shutdown policy, on applications of two kinds, and each move of the manager itself:
 // - before and after each verb on the file system, those that only read included; after each kill the next manager is
 //   killed too, at a step of its start-up that the seed chooses
 // - at moments that the seed chooses
 import { availableParallelism } from "node:os";
 import { KILL_OPERATIONS } from "./kill-operations.ts";
+import { KILL_OWN_OPERATIONS, movingItself } from "./kill-own-operations.ts";
 import { type KillReport, killAtEachStep, killAtRandom } from "./kill-run.ts";
 import { randomFrom } from "./random.ts";
 
@@ -17,13 +18,22 @@ const [seedText = String(Date.now() % 1_000_000_000), ...names] = process.argv.s
 const seed = Number(seedText);
 console.log(`seed ${seed}`);
 const began = performance.now();
-const todo = KILL_OPERATIONS.filter(({ name }) => names.length === 0 || names.includes(name)).flatMap((operation) =>
-  (["suspend", "leave"] as const).flatMap((shutdownPolicy) =>
-    (["none", "handshake"] as const).flatMap((readiness) =>
-      (["before", "after", "at random"] as const).map((when) => ({ operation, shutdownPolicy, readiness, when })),
+const isAsked = ({ name }: { readonly name: string }) => names.length === 0 || names.includes(name);
+const whens = ["before", "after", "at random"] as const;
+const todo = [
+  ...KILL_OPERATIONS.filter(isAsked).flatMap((operation) =>
+    (["suspend", "leave"] as const).flatMap((shutdownPolicy) =>
+      (["none", "handshake"] as const).flatMap((readiness) =>
+        whens.map((when) => ({ operation, shutdownPolicy, readiness, when, own: undefined })),
+      ),
     ),
   ),
-);
+  ...KILL_OWN_OPERATIONS.filter(isAsked).flatMap((operation) =>
+    whens.map((when) => ({
+      ...({ operation, shutdownPolicy: "suspend", readiness: "none", when, own: movingItself } as const),
+    })),
+  ),
+];
 let kills = 0;
 let violations = 0;
 await Promise.all(

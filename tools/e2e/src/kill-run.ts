@@ -11,6 +11,8 @@ export interface KillRunOptions extends WorldOptions {
    * unless given.
    */
   readonly recoveryStep?: (() => number) | undefined;
+  /** Kills at every so many steps only; at each unless given. */
+  readonly stride?: number | undefined;
 }
 
 export interface RandomKillOptions extends WorldOptions {
@@ -36,11 +38,12 @@ const STEPS_MAX = 1000;
  * manager recovers the root, which is then looked at, and the operation is done again. Ends with the first violation.
  */
 export async function killAtEachStep(operation: KillOperation, o: KillRunOptions): Promise<KillReport> {
-  const { when, reads } = o;
+  const { when, reads, stride = 1 } = o;
+  let kills = 0;
   let recoveryKills = 0;
   await using world = await KillWorld.make(o);
   await world.start();
-  for (let step = 1; step <= STEPS_MAX; step++) {
+  for (let step = 1; step <= STEPS_MAX; step += stride) {
     const requestId = `${operation.name}-${when}-${step}`;
     const target = await operation.prepare(world);
     await world.arm({ step, when, reads });
@@ -48,8 +51,9 @@ export async function killAtEachStep(operation: KillOperation, o: KillRunOptions
     if (acknowledged && (await world.survives())) {
       const violations = (await violationsIn(world)).map((text) => `${operation.name}, not killed: ${text}`);
       await world.shutDown();
-      return { kills: step - 1, recoveryKills, violations };
+      return { kills, recoveryKills, violations };
     }
+    kills++;
     const { stderr } = await world.daemon.ended;
     if (o.recoveryStep && !(await world.start({ step: o.recoveryStep(), when, reads: true }))) {
       recoveryKills++;
@@ -59,7 +63,7 @@ export async function killAtEachStep(operation: KillOperation, o: KillRunOptions
     const where = `${operation.name} ${stderr.trimEnd().split("\n").at(-1)}`;
     const violations = await whatIsWrong(world, operation, { target, requestId, acknowledged, where });
     if (violations.length > 0) {
-      return { kills: step, recoveryKills, violations };
+      return { kills, recoveryKills, violations };
     }
   }
   throw new Error(`${operation.name} never completes`);

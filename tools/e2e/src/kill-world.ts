@@ -18,12 +18,22 @@ const PLAIN = "#!/bin/sh\ntrap 'exit 0' TERM; sleep 600 & wait\n";
 const TITLE = "killed";
 const TIMEOUT_MS = 30_000;
 const AFTER_ANSWER_MS = 50;
+/** How a manager ends that has moved to another version of itself. */
+const RESTART = 100;
 
 export interface WorldOptions {
   readonly shutdownPolicy: "suspend" | "leave";
   /** What is run: a shell script with readiness `none` unless told otherwise. */
   readonly readiness?: "none" | "handshake";
   readonly bug?: PlantedBug | undefined;
+  /** Further arguments and variables of the manager, for one that moves itself; found out at each start. */
+  readonly own?: ((world: KillWorld) => OwnStart) | undefined;
+}
+
+/** How a manager that moves itself is started. */
+export interface OwnStart {
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** A root on which a manager is killed again and again, and the calls that are made of it. */
@@ -50,20 +60,22 @@ export class KillWorld implements AsyncDisposable {
   /** Starts a manager and waits until it has recovered. @returns false when it was killed before that */
   async start(killedAt?: KillPoint): Promise<boolean> {
     const { shutdownPolicy, bug } = this.#options;
-    const address = `unix:${this.#temp.path}/s`;
+    const own = this.#options.own?.(this);
     const args = ["--conditions=@nodemanager/source", "--disable-warning=ExperimentalWarning", PROGRAM];
-    args.push("--root", this.root, "--listen", address, "--shutdown-policy", shutdownPolicy, "--ready-fd", "3");
+    args.push("--root", this.root, "--listen", this.address, "--shutdown-policy", shutdownPolicy);
+    args.push("--ready-fd", "3", ...(own?.args ?? []));
     const env = {
       PATH: process.env.PATH,
       NODE_COMPILE_CACHE: join(CLONE, ".cache/e2e"),
       ...(killedAt && { NM_KILL: words(killedAt) }),
       ...(bug && { NM_BUG: bug }),
+      ...own?.env,
     };
     this.#client?.close();
     try {
       const { program } = await LongRunning.start(NODE, args, { env, cwd: this.#temp.path, stdin: true });
       this.#daemon = program;
-      this.#client = connectNode(parseAddress(address));
+      this.#client = connectNode(parseAddress(this.address));
       await program.says("stderr", '"recovered"');
       return true;
     } catch (error) {
@@ -72,6 +84,15 @@ export class KillWorld implements AsyncDisposable {
       }
       throw error;
     }
+  }
+
+  /** Everything of this world is below it. */
+  get dir(): string {
+    return this.#temp.path;
+  }
+
+  get address(): string {
+    return `unix:${this.#temp.path}/s`;
   }
 
   get daemon(): LongRunning {
@@ -203,7 +224,8 @@ export class KillWorld implements AsyncDisposable {
   }
 
   async #endedInOrder(): Promise<boolean> {
-    return (await this.daemon.ended).code === 0;
+    const { code } = await this.daemon.ended;
+    return code === 0 || code === RESTART;
   }
 
   async #diesWithin(ms: number): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { KILL_OPERATIONS, type KillOperation } from "../src/kill-operations.ts";
+import { KILL_OWN_OPERATIONS, movingItself } from "../src/kill-own-operations.ts";
 import { killAtEachStep } from "../src/kill-run.ts";
 
 // The long form, with verbs that only read, both shutdown policies and kills of the recovering manager, is
@@ -31,6 +32,21 @@ describe.concurrent("a manager that is killed", () => {
     },
   );
 
+  // Each kill is followed by two more managers, and another move: the long form takes every step.
+  test.each([
+    ["update nm", "before", 13],
+    ["revert nm", "after", 3],
+  ] as const)(
+    "%s: %s some of the steps, and the old version or the new one works",
+    { timeout: 600_000 },
+    async (name, when, stride) => {
+      const o = { when, reads: false, shutdownPolicy: "suspend", own: movingItself, stride } as const;
+      const report = await killAtEachStep(named(name), o);
+      expect(report.violations).toEqual([]);
+      expect(report.kills).toBeGreaterThan(2);
+    },
+  );
+
   test("is found out when it builds an instance in its final place", { timeout: TIMEOUT_MS }, async () => {
     const report = await killAtEachStep(named("start"), {
       when: "after",
@@ -43,7 +59,7 @@ describe.concurrent("a manager that is killed", () => {
 });
 
 function named(name: string): KillOperation {
-  const operation = KILL_OPERATIONS.find((one) => one.name === name);
+  const operation = [...KILL_OPERATIONS, ...KILL_OWN_OPERATIONS].find((one) => one.name === name);
   if (!operation) {
     throw new Error(`there is no operation ${name}`);
   }
