@@ -11,6 +11,7 @@ import {
   type NodeManagerOptions,
   type ObjectStatus,
   type OperationEvent,
+  type SelfUpdateSetup,
   type ShutdownPolicy,
 } from "@nodemanager/manager";
 import { computeSpecification } from "@nodemanager/profile";
@@ -25,6 +26,8 @@ export interface TestNodeOptions
   extends Partial<Pick<NodeManagerOptions, "openRepository" | "maxBinaryBytes" | "maxPackageBytes" | "accounts">> {
   readonly policy?: ShutdownPolicy;
   readonly clock?: Clock;
+  /** What its managers need to move themselves. */
+  readonly selfUpdate?: (dir: string) => SelfUpdateSetup;
   /** Without control groups, also where there are any. */
   readonly uncontained?: boolean;
 }
@@ -99,6 +102,7 @@ export class TestNode implements AsyncDisposable {
       maxBinaryBytes: this.#options.maxBinaryBytes ?? 1024 * 1024 * 1024,
       maxPackageBytes: this.#options.maxPackageBytes,
       clock: this.#options.clock ?? systemClock,
+      selfUpdate: this.#options.selfUpdate?.(this.#temp.path),
     });
     if (options.wait !== false) {
       await this.#manager.recovered();
