@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { encodeEnvelope } from "@nodemanager/core";
 import { failureOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
-import { createInstance, envelope, install, open, putPackage, runInstance } from "./support/fixture.ts";
+import { createInstance, envelope, install, open, putPackage, runInstance, SHA256 } from "./support/fixture.ts";
 
 const AT = new Date("2026-11-22T11:00:00.000Z");
 
@@ -97,6 +97,14 @@ describe("documents", () => {
     await root.instances.claimStop(name);
     await root.instances.finishStop(name, { requestId: "r-3" });
     look((await root.instances.read(name)).dir, ["stopped"]);
+    const manager = { binary: root.blobs.path(SHA256), script: "", settings: { root: "/r" }, envelope: {} };
+    const { version, dir: workspace } = await root.manager.stage(manager);
+    await root.manager.noteTrial(version, { process: { pid: 99, startTicks: 7, bootId: "boot" }, launchId: "one" });
+    await root.manager.markHealthy(version);
+    look(workspace, ["trial", "healthy"]);
+    const versions = { from: version, fromVersion: "1.0.0", to: "0002-20261122T091500Z", toVersion: "2.0.0" };
+    await root.manager.noteMove({ kind: "update", ...versions, at: AT, requestId: "r-4" });
+    look(dirname(workspace), ["last-move"]);
 
     const readme = readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8");
     const vectors = new Map(

@@ -4,12 +4,14 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Root, WorkspaceRecord } from "@nodemanager/layout";
+import { NodeError } from "@nodemanager/core";
+import { noteStartFailure, type Root, type WorkspaceRecord } from "@nodemanager/layout";
 import { collect, FakeClock, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { open, putBinary, SHA256 } from "./support/fixture.ts";
@@ -119,5 +121,104 @@ describe("the manager's own versions", () => {
       expect.objectContaining({ kind: "broken", file: join(first.dir, "settings.json") }),
       second,
     ]);
+  });
+
+  test("say what became of them: tried, started, given up, failed", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    const { version, dir: place, programFile } = await stage(root);
+    const process = { pid: 99, startTicks: 7, bootId: "boot" };
+    await root.manager.noteTrial(version, { process, launchId: "one" });
+    await noteStartFailure(programFile, { reason: "ADDRESS_IN_USE", message: "somebody serves there" });
+    writeFileSync(join(place, "starts"), "3\n");
+    writeFileSync(join(place, "fell-back"), '{"schemaVersion":1,"at":"2026-11-22T09:15:00Z","starts":3}\n');
+    expect(await root.manager.read(version)).toMatchObject({
+      trial: { process, launchId: "one" },
+      failure: { reason: "ADDRESS_IN_USE", message: "somebody serves there", at: expect.any(Date) },
+      wasStarted: true,
+      fellBackAt: new Date("2026-11-22T09:15:00Z"),
+    });
+  });
+
+  test("a failure of what was started from no workspace is noted nowhere", async () => {
+    await using dir = await tempDir();
+    await noteStartFailure(join(dir.path, "noded"), { reason: "INTERNAL", message: "" });
+    expect(readdirSync(dir.path)).toEqual([]);
+  });
+
+  test("are told by their program, whose bytes say which it is", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    const { version, programFile, scriptFile } = await stage(root);
+    expect(await root.manager.workspaceOf(programFile)).toBe(version);
+    for (const other of [scriptFile, "/usr/bin/noded", join(root.dir, "node-manager", "noded"), ""]) {
+      expect(await root.manager.workspaceOf(other)).toBeUndefined();
+    }
+    expect(await root.manager.digest(version)).toBe(SHA256);
+    rmSync(programFile);
+    expect(await reasonOf(root.manager.digest(version))).toBe("STORE_CORRUPT");
+  });
+
+  test("the last move is kept until the next one, or until it is forgotten", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    expect(await root.manager.lastMove()).toBeUndefined();
+    const versions = {
+      from: "0001-20261122T091500Z",
+      fromVersion: "1.0.0",
+      to: "0002-20261122T091500Z",
+      toVersion: "2.0.0",
+    };
+    const move = { kind: "update", ...versions, at: new Date("2026-11-22T11:00:00Z"), requestId: "r-1" } as const;
+    await root.manager.noteMove(move);
+    expect(await root.manager.lastMove()).toEqual(move);
+    await root.manager.forgetMove();
+    await root.manager.forgetMove();
+    expect(await root.manager.lastMove()).toBeUndefined();
+    writeFileSync(join(root.dir, "node-manager", "last-move"), "{");
+    expect(await reasonOf(root.manager.lastMove())).toBe("STORE_CORRUPT");
+  });
+
+  test("one whose program is not to be used does not appear", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    await putBinary(root);
+    const refused = root.manager.stage({
+      ...{ binary: root.blobs.path(SHA256), script: "", settings: {}, envelope: {} },
+      checkProgram: async () => {
+        throw new NodeError("BINARY_INCOMPATIBLE", "not here");
+      },
+    });
+    expect(await reasonOf(refused)).toBe("BINARY_INCOMPATIBLE");
+    expect(readdirSync(join(root.dir, "node-manager"))).toEqual([]);
+  });
+});
+
+describe("a scratch root", () => {
+  test("has the format of the real one, opens as a root, and is gone afterwards", async () => {
+    await using dir = await tempDir();
+    await using root = await open(dir.path);
+    {
+      await using scratch = await root.scratch();
+      expect(readFileSync(join(scratch.root, "format"))).toEqual(readFileSync(join(root.dir, "format")));
+      expect(scratch.dir.startsWith(root.runDir)).toBe(true);
+      await putBinary(root);
+      const binary = root.blobs.path(SHA256);
+      const { version } = await scratch.manager.stage({ binary, script: "", settings: {}, envelope: {} });
+      await scratch.manager.switchTo(scratch.currentLink, version);
+      await using opened = await open(scratch.root);
+      expect(await opened.manager.current(scratch.currentLink)).toBe(version);
+    }
+    expect(readdirSync(root.runDir)).toEqual([]);
+  });
+
+  test("that a crash left is swept by the next manager, and by no other", async () => {
+    await using dir = await tempDir();
+    const root = await open(dir.path);
+    const { dir: place } = await root.scratch();
+    expect((await root.sweep()).removed).toEqual([]);
+    await root[Symbol.asyncDispose]();
+    await using next = await open(dir.path);
+    expect((await next.sweep()).removed).toEqual([place]);
   });
 });

@@ -90,6 +90,14 @@ async function uninstalling(root: Root): Promise<void> {
   await stopped(root);
   await root.installations.claimUninstall(INSTALLATION_NAME);
 }
+const MOVE = {
+  kind: "update",
+  from: "0001-20261122T091500Z",
+  fromVersion: "1.0.0",
+  to: "0002-20261122T091500Z",
+  toVersion: "2.0.0",
+  at: AT,
+} as const;
 async function workspace(root: Root, previous?: string): Promise<string> {
   const binary = root.blobs.path(SHA256);
   const staged = { binary, script: "#!/bin/sh\n", settings: { a: 1 }, envelope: { title: "node manager" }, previous };
@@ -233,6 +241,32 @@ export const scenarios: readonly Scenario[] = [
         await root.manager.markHealthy(found.kind === "workspace" ? found.version : "");
       }
     },
+    exact: true,
+  },
+  {
+    name: "manager.noteTrial",
+    prepare: async (root) => {
+      await putBinary(root);
+      await workspace(root);
+    },
+    run: async (root) => {
+      for await (const found of root.manager.list()) {
+        const { process } = launch();
+        await root.manager.noteTrial(found.kind === "workspace" ? found.version : "", { process, launchId: "one" });
+      }
+    },
+    exact: true,
+  },
+  { name: "manager.noteMove", run: (root) => root.manager.noteMove(MOVE), exact: true },
+  {
+    name: "manager.noteMove over another",
+    prepare: (root) => root.manager.noteMove(MOVE),
+    run: (root) => root.manager.noteMove({ ...MOVE, kind: "revert", requestId: "r" }),
+  },
+  {
+    name: "manager.forgetMove",
+    prepare: (root) => root.manager.noteMove(MOVE),
+    run: (root) => root.manager.forgetMove(),
     exact: true,
   },
 ];
