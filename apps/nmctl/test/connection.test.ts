@@ -1,9 +1,10 @@
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ManagerUpdate_State } from "@nodemanager/proto/v1";
 import { CertificateAuthority, tempDir } from "@nodemanager/testing";
 import { describe, expect, it, vi } from "vitest";
 import { parseSshTarget } from "../src/connection/ssh-target.ts";
-import { NAMES, ScriptedNode } from "./fixtures/scripted-node.ts";
+import { NAMES, outcome, ScriptedNode } from "./fixtures/scripted-node.ts";
 import { suiteNode } from "./fixtures/suite-node.ts";
 
 const suite = suiteNode();
@@ -195,6 +196,20 @@ describe("a node at ssh://", () => {
     ]);
     await expect(stat(String(local))).rejects.toThrow("ENOENT");
     await gone(call?.pid);
+  });
+
+  it("is reached through the same ssh when it was away meanwhile", async () => {
+    await using ssh = await fakeSsh();
+    const { node } = suite;
+    node.operation = async function* () {
+      yield outcome("nm");
+      setImmediate(() => void node.goAway().then(() => node.comeBack()));
+    };
+    node.lastUpdate = () => ({ state: ManagerUpdate_State.HEALTHY, requestId: "r" });
+    const address = `ssh://lab${node.socketPath}`;
+    const args = ["update", "nm", "--wait", "--request-id", "r", "--node", address];
+    expect(await suite.nmctl(args, { env: ssh.env })).toMatchObject({ status: 0, stdout: "nm\n" });
+    expect(await ssh.calls()).toHaveLength(1);
   });
 
   it("says so when ssh fails", async () => {
