@@ -16,7 +16,7 @@ export interface WorkspaceSettings {
 }
 
 /** The `schemaVersion` that is written, and the newest that is read. */
-export const SETTINGS_SCHEMA = 1;
+const SETTINGS_SCHEMA = 1;
 
 const NOTHING: FileValues = new Map();
 

@@ -167,4 +167,14 @@ export const MANAGER_STATUS: ManagerStatus = {
   workspace: "0002-20261122T091500Z",
   previousVersion: "0.9.0",
   healthy: true,
+  lastUpdate: {
+    state: "fell-back",
+    fromWorkspace: "0002-20261122T091500Z",
+    fromVersion: "1.0.0",
+    toWorkspace: "0003-20261122T101500Z",
+    toVersion: "1.1.0",
+    at: new Date("2026-11-22T10:15:00.000Z"),
+    why: "it did not become healthy in 3 starts",
+    requestId: "r-1",
+  },
 };

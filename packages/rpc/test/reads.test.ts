@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { NodeError } from "@nodemanager/core";
 import type { LogChunk, ObjectStatus } from "@nodemanager/manager";
-import { WatchResponse_Kind as Kind, LogStream, ObjectState } from "@nodemanager/proto/v1";
+import { WatchResponse_Kind as Kind, LogStream, ManagerUpdate_State, ObjectState } from "@nodemanager/proto/v1";
 import { collect, failureOf, reasonOf } from "@nodemanager/testing";
 import { envelopeFromMessage } from "@nodemanager/transport";
 import { describe, expect, test, vi } from "vitest";
@@ -38,7 +38,11 @@ describe("the node", () => {
   test("says how its manager is", async () => {
     await using node = await testNode();
     const { residentBytes, ...rest } = MANAGER_STATUS;
-    expect(await node.client.node.status({})).toEqual({ ...rest, residentBytes: BigInt(residentBytes) });
+    expect(await node.client.node.status({})).toEqual({
+      ...rest,
+      residentBytes: BigInt(residentBytes),
+      lastUpdate: { ...rest.lastUpdate, state: ManagerUpdate_State.FELL_BACK },
+    });
   });
 
   test("is healthy", async () => {
