@@ -80,3 +80,15 @@ describe("status nm", () => {
     expect((await suite.nmctl(["status", "nm"])).stdout).toMatch(line);
   });
 });
+
+describe("update nm", () => {
+  it.each([["--restart"], ["--dry-run"], ["--version", "2.0.0"], ["--deadline", "1s"]])(
+    "refuses %s, which has no effect on the manager",
+    async (...option) => {
+      for (const names of [["nm"], ["nm", "apps/web"]]) {
+        expect((await suite.nmctl(["update", ...names, ...option])).status).toBe(2);
+      }
+      expect(suite.node.calls).toEqual([]);
+    },
+  );
+});

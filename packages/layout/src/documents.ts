@@ -116,7 +116,7 @@ export const failureDocument = v.object({ at: date, reason: v.string(), message:
 /** Written by the start script. */
 export const fellBackDocument = v.object({ at: date, starts: natural });
 
-export const moveDocument = v.object({
+export const managerMoveDocument = v.object({
   kind: v.picklist(["update", "revert"]),
   from: v.string(),
   fromVersion: v.string(),

@@ -8,7 +8,7 @@ export { InstallationStore, type InstallOptions } from "./installation-store.ts"
 export type { ClaimedLaunch, Ending } from "./instance-claims.ts";
 export { InstanceMoves } from "./instance-moves.ts";
 export { InstanceStore } from "./instance-store.ts";
-export { ManagerStore, type Move, type StageWorkspaceOptions } from "./manager-store.ts";
+export { type ManagerMove, ManagerStore, type StageWorkspaceOptions } from "./manager-store.ts";
 export { nodeFs } from "./node-fs.ts";
 export { FORMAT, type OpenRootOptions, openRoot } from "./open-root.ts";
 export type {

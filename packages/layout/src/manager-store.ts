@@ -3,7 +3,7 @@ import { isErrno, NodeError } from "@nodemanager/core";
 import { brokenRecord } from "./broken-record.ts";
 import type { LayoutContext } from "./context.ts";
 import { encodeDocument, required } from "./document.ts";
-import { moveDocument } from "./documents.ts";
+import { managerMoveDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
 import { isVersionDirName, NODE_MANAGER, versionDirName, versionSequence } from "./paths.ts";
 import { readHead } from "./program-file.ts";
@@ -35,7 +35,7 @@ export interface StageWorkspaceOptions {
 }
 
 /** A move of the manager from one version to another, as it was decided; whether it came to it, the link says. */
-export interface Move {
+export interface ManagerMove {
   readonly kind: "update" | "revert";
   /** The names of the versions' directories, and their semantic versions. */
   readonly from: string;
@@ -146,7 +146,7 @@ export class ManagerStore {
   }
 
   /** Notes that a move is about to be made: the link is switched next. */
-  async noteMove(move: Move): Promise<void> {
+  async noteMove(move: ManagerMove): Promise<void> {
     await this.#context.attempt("noting a move of the manager", () =>
       writeAtomic(this.#context, join(this.#dir, LAST_MOVE), encodeDocument(move)),
     );
@@ -165,9 +165,9 @@ export class ManagerStore {
    *
    * @throws NodeError `STORE_CORRUPT`
    */
-  async lastMove(): Promise<Move | undefined> {
+  async lastMove(): Promise<ManagerMove | undefined> {
     return await this.#context.attempt("reading the last move of the manager", () =>
-      optional(this.#context, join(this.#dir, LAST_MOVE), moveDocument),
+      optional(this.#context, join(this.#dir, LAST_MOVE), managerMoveDocument),
     );
   }
 

@@ -58,12 +58,6 @@ export function nodeService(manager: NodeManagerApi): NodeServiceImplementation 
   };
 }
 
-/** What never answers success, because it is not there. */
-// biome-ignore lint/correctness/useYield: a stream that ends with its error before anything else
-async function* notImplemented(what: string): AsyncGenerator<never, void> {
-  throw new NodeError("NOT_IMPLEMENTED", `${what} is not implemented yet`);
-}
-
 function specificationMessage({ format, os, arch, libc, libraries }: Specification): SpecificationMessage {
   return { format, os, arch, libc: libc && { ...libc }, libraries: libraries.map((library) => ({ ...library })) };
 }

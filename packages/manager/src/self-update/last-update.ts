@@ -1,4 +1,4 @@
-import type { Move, WorkspaceRecord } from "@nodemanager/layout";
+import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import type { ManagerUpdate } from "../status.ts";
 import { STARTS_MAX } from "./start-script.ts";
 
@@ -11,7 +11,7 @@ import { STARTS_MAX } from "./start-script.ts";
  * @param o.to - the workspace that was moved to, if it is still there
  */
 export function lastUpdateOf(
-  move: Move,
+  move: ManagerMove,
   o: {
     readonly running: string | undefined;
     readonly isHealthy: boolean;

@@ -1,5 +1,5 @@
 import { decodeEnvelope, formatName, NodeError, throwIfAborted } from "@nodemanager/core";
-import type { Move, WorkspaceRecord } from "@nodemanager/layout";
+import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import { parseOrigin } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
@@ -115,7 +115,11 @@ export class SelfUpdate {
     return { currentLink, programFile };
   }
 
-  async #alone(kind: Move["kind"], requestId: string | undefined, work: () => Promise<Outcome>): Promise<Outcome> {
+  async #alone(
+    kind: ManagerMove["kind"],
+    requestId: string | undefined,
+    work: () => Promise<Outcome>,
+  ): Promise<Outcome> {
     this.requireFree();
     this.#state = "moving";
     try {
@@ -128,7 +132,7 @@ export class SelfUpdate {
   }
 
   /** What a call with this request id came to before the manager was started again. */
-  async #earlier(kind: Move["kind"], requestId: string | undefined): Promise<Outcome | undefined> {
+  async #earlier(kind: ManagerMove["kind"], requestId: string | undefined): Promise<Outcome | undefined> {
     const found = requestId === undefined ? undefined : await lastUpdate(this.#ctx, this.#options.setup, false);
     if (!found || found.requestId !== requestId) {
       return undefined;
@@ -146,7 +150,7 @@ export class SelfUpdate {
   }
 
   async #move(
-    kind: Move["kind"],
+    kind: ManagerMove["kind"],
     o: {
       readonly from: WorkspaceRecord;
       readonly to: WorkspaceRecord;

@@ -1,5 +1,5 @@
 import { decodeEnvelope, hasReason } from "@nodemanager/core";
-import type { Move, WorkspaceRecord } from "@nodemanager/layout";
+import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import type { ManagerStatus, ManagerUpdate } from "../status.ts";
 import { collectWorkspaces } from "./collect-workspaces.ts";
@@ -120,7 +120,7 @@ export async function lastUpdate(
   ctx: Context,
   { programFile }: SelfUpdateSetup,
   isHealthy: boolean,
-): Promise<(ManagerUpdate & Pick<Move, "kind">) | undefined> {
+): Promise<(ManagerUpdate & Pick<ManagerMove, "kind">) | undefined> {
   const { manager } = ctx.root;
   const move = await manager.lastMove();
   const running = programFile === undefined ? undefined : await manager.workspaceOf(programFile);

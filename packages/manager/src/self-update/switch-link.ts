@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isErrno, NodeError } from "@nodemanager/core";
-import type { Move } from "@nodemanager/layout";
+import type { ManagerMove } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { Context } from "../context.ts";
  *
  * @throws NodeError `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`; the link is as it was then
  */
-export async function makeMove(ctx: Context, currentLink: string, move: Move): Promise<void> {
+export async function makeMove(ctx: Context, currentLink: string, move: ManagerMove): Promise<void> {
   const { manager } = ctx.root;
   await manager.noteMove(move);
   try {

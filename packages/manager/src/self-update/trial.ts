@@ -2,7 +2,7 @@ import { abortError, deadlineSignal, describeExit, type Envelope, NodeError, new
 import { ParentHandle } from "@nodemanager/exec";
 import type { ScratchRoot, WorkspaceRecord } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
-import { type ChildSockets, childSockets, removeChildSockets } from "../child-sockets.ts";
+import { type ChildSockets, childSockets, makeChildSockets, removeChildSockets } from "../child-sockets.ts";
 import type { Context } from "../context.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
 import { startScript } from "./start-script.ts";
@@ -48,6 +48,7 @@ export async function tryCandidate(
     begin("start");
     const scratch = cleanup.use(await ctx.root.scratch());
     const previous = await furnish(scratch, setup, candidate, sockets);
+    await makeChildSockets(sockets);
     cleanup.defer(() => removeChildSockets(ctx.root.runDir, launchId));
     handle = cleanup.use(await spawn(ctx, setup, scratch, launchId));
     const { identity: process, cgroup } = handle;

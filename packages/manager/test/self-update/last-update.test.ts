@@ -1,4 +1,4 @@
-import type { Move, WorkspaceRecord } from "@nodemanager/layout";
+import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import { describe, expect, test } from "vitest";
 import { lastUpdateOf } from "../../src/self-update/last-update.ts";
 
@@ -6,7 +6,7 @@ const AT = new Date("2026-11-22T09:15:00Z");
 const OLD = "0001-20261122T091500Z";
 const NEW = "0002-20261122T091500Z";
 
-const MOVE: Move = { kind: "update", from: OLD, fromVersion: "1.0.0", to: NEW, toVersion: "2.0.0", at: AT };
+const MOVE: ManagerMove = { kind: "update", from: OLD, fromVersion: "1.0.0", to: NEW, toVersion: "2.0.0", at: AT };
 
 const WORKSPACE: WorkspaceRecord = {
   kind: "workspace",
