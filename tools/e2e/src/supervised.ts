@@ -17,6 +17,7 @@ export interface SupervisedOptions {
   /** Further arguments of noded, in the service. */
   readonly args?: readonly string[];
   readonly trialTimeoutMs?: number;
+  readonly healthyWithinMs?: number;
 }
 
 /** A device whose manager is one script, started through the current link, again and again, by a real supervisor. */
@@ -57,11 +58,11 @@ export class Supervised implements AsyncDisposable {
 
   /** All the arguments of noded. */
   args(origin: string = managerOrigin(this.device)): readonly string[] {
-    const { args = [], trialTimeoutMs = 20_000 } = this.#options;
+    const { args = [], trialTimeoutMs = 30_000, healthyWithinMs = 30_000 } = this.#options;
     return [
       ...["run", "--root", this.device.root, "--listen", this.device.address],
       ...["--current-link", this.link, "--origin", origin],
-      ...["--healthy-after-ms", "300", "--healthy-within-ms", "4000"],
+      ...["--healthy-after-ms", "300", "--healthy-within-ms", String(healthyWithinMs)],
       ...["--trial-timeout-ms", String(trialTimeoutMs), ...args],
     ];
   }

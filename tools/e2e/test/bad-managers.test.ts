@@ -22,7 +22,12 @@ describe.skipIf(!existsSync(RUNSV))("a device survives a manager that", () => {
 
   beforeAll(async () => {
     // The limits are as short as a busy machine allows.
-    nm = await Supervised.start({ version: VERSION, args: ["--shutdown-policy", "leave"], trialTimeoutMs: 6000 });
+    nm = await Supervised.start({
+      version: VERSION,
+      args: ["--shutdown-policy", "leave"],
+      trialTimeoutMs: 10_000,
+      healthyWithinMs: 6000,
+    });
     instance = await nm.device.ok("start", await install(nm.device, plainScript(nm.device)));
     applicationPid = await nm.device.pidOf(instance);
   });
