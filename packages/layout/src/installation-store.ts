@@ -237,11 +237,13 @@ export class InstallationStore {
    * @throws NodeError `INSTALLATION_UNINSTALLED`, `INSTALLATION_NOT_FOUND`, `STORE_CORRUPT`
    */
   async currentVersion(name: InstallationName): Promise<string> {
-    const version = await this.#reader.currentVersion(installationDir(this.#root, name));
-    if (version === undefined) {
-      throw await this.#uninstallation.whyMissing(name);
-    }
-    return version;
+    return await this.#context.attempt(`reading ${formatName(name)}`, async () => {
+      const version = await this.#reader.currentVersion(installationDir(this.#root, name));
+      if (version === undefined) {
+        throw await this.#uninstallation.whyMissing(name);
+      }
+      return version;
+    });
   }
 
   /**

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { type InstanceName, NodeError } from "@nodemanager/core";
 import type { LayoutContext } from "./context.ts";
-import { encodeDocument, readDocument, rewriteDocument } from "./document.ts";
+import { encodeDocument, type ReadDocument, readDocument, rewriteDocument } from "./document.ts";
 import { moveDocument, suspensionDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
 import { type InstanceClaims, notFound, taken } from "./instance-claims.ts";
@@ -69,11 +69,10 @@ export class InstanceMoves {
    */
   async keep(name: InstanceName): Promise<void> {
     await this.#claims.inTurn(name, async (dir) => {
-      if ((await this.#names(name, dir)).has(MOVED)) {
-        const file = join(dir, MOVED);
-        const found = await readDocument(this.#context.fs, file, moveDocument);
+      const found = await this.#trial(dir, await this.#names(name, dir));
+      if (found) {
         const { trial: _, ...move } = found.value;
-        await replaceFile(this.#context, file, rewriteDocument(found, moveDocument, move));
+        await replaceFile(this.#context, join(dir, MOVED), rewriteDocument(found, moveDocument, move));
         await this.#claims.settle(dir);
       }
     });
@@ -83,30 +82,39 @@ export class InstanceMoves {
    * Ends a trial: back to the version that it was moved from. Why the new one does not run is no reason for the old one
    * not to: only what an operator said about its suspension stays.
    *
-   * Order: `version`, and its directory synced; then the suspension goes, then the document, and the directory is synced.
+   * Order: the suspension goes; rename of the old `version` over the new one; fsync of the directory; then the document,
+   * which means nothing any more.
    *
    * @throws NodeError `INSTANCE_RUNNING`, `OPERATION_IN_PROGRESS`, `INSTANCE_NOT_FOUND`, `STORE_CORRUPT`
    */
   async goBack(name: InstanceName): Promise<void> {
     await this.#claims.inTurn(name, async (dir) => {
       const names = await this.#requireIdle(name, dir);
-      if (!names.has(MOVED)) {
+      const found = await this.#trial(dir, names);
+      if (!found) {
         return;
       }
-      const { fs } = this.#context;
-      const { from, trial } = (await readDocument(fs, join(dir, MOVED), moveDocument)).value;
-      if (!trial) {
-        return;
-      }
-      await swapLink(this.#context, join(dir, VERSION), pinnedVersionTarget(from));
       const file = join(dir, SUSPENDED);
-      const suspension = names.has(SUSPENDED) ? await readDocument(fs, file, suspensionDocument) : undefined;
+      const suspension = names.has(SUSPENDED)
+        ? await readDocument(this.#context.fs, file, suspensionDocument)
+        : undefined;
       if (suspension?.value.by !== "operator") {
         await unlinkIfThere(this.#context, file);
       }
-      await fs.unlink(join(dir, MOVED));
+      await swapLink(this.#context, join(dir, VERSION), pinnedVersionTarget(found.value.from));
+      await this.#context.fs.unlink(join(dir, MOVED));
       await this.#claims.settle(dir);
     });
+  }
+
+  /** The document of a move that has not been proven yet. */
+  async #trial(dir: string, names: ReadonlySet<string>): Promise<ReadDocument<typeof moveDocument> | undefined> {
+    if (!names.has(MOVED)) {
+      return undefined;
+    }
+    const found = await readDocument(this.#context.fs, join(dir, MOVED), moveDocument);
+    const isPinned = found.value.to === basename(await this.#reader.pinnedVersion(dir));
+    return found.value.trial && isPinned ? found : undefined;
   }
 
   async #requireIdle(name: InstanceName, dir: string): Promise<ReadonlySet<string>> {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { formatName, type InstanceName, isErrno, NodeError } from "@nodemanager/core";
 import type * as v from "valibot";
 import { brokenRecord } from "./broken-record.ts";
@@ -175,7 +175,8 @@ export class InstanceReader {
       requestId,
       versionDir,
       lastExit,
-      move,
+      // One that a crash interrupted before its commit says something else, and never was.
+      move: move?.to === basename(versionDir) ? move : undefined,
       ...state,
     };
   }

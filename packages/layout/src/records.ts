@@ -102,6 +102,7 @@ export type InstanceRecord = {
   /** Of the version that it pins. */
   readonly versionDir: string;
   readonly lastExit?: LastExit | undefined;
+  /** The one that led to the version that it pins. */
   readonly move?: Move | undefined;
 } & InstanceState;
 

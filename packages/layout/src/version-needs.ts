@@ -46,8 +46,8 @@ export async function neededVersions(
 async function neededByInstance(context: LayoutContext, root: string, dir: string): Promise<string[]> {
   const pinned = basename(await new InstanceReader(context, root).pinnedVersion(dir));
   try {
-    const { trial, from } = (await readDocument(context.fs, join(dir, MOVED), moveDocument)).value;
-    return trial ? [pinned, from] : [pinned];
+    const { trial, from, to } = (await readDocument(context.fs, join(dir, MOVED), moveDocument)).value;
+    return trial && to === pinned ? [pinned, from] : [pinned];
   } catch (error) {
     if (isErrno(error, "ENOENT")) {
       return [pinned];

@@ -137,15 +137,17 @@ export class VersionStore {
   }
 
   /**
-   * How `current` was last moved; undefined when it never was.
+   * The move that led to the current version; undefined for the first one.
    *
-   * @throws NodeError `STORE_CORRUPT`
+   * @throws NodeError `STORE_CORRUPT`, `INSTALLATION_UNINSTALLED`, `INSTALLATION_NOT_FOUND`
    */
   async lastMove(name: InstallationName): Promise<Move | undefined> {
     const file = join(installationDir(this.#root, name), MOVED);
     return await this.#context.attempt(`reading ${formatName(name)}`, async () => {
       try {
-        return (await readDocument(this.#context.fs, file, moveDocument)).value;
+        const move = (await readDocument(this.#context.fs, file, moveDocument)).value;
+        // One that a crash interrupted before its commit says something else, and never was.
+        return move.to === basename(await this.#installations.currentVersion(name)) ? move : undefined;
       } catch (error) {
         if (isErrno(error, "ENOENT")) {
           return undefined;

@@ -94,6 +94,12 @@ describe("documents", () => {
       lastExit: { exit: { kind: "signal", signal: "SIGTERM" }, at: AT, lastLines: "bye\n" },
     });
     look(place, ["suspended", "last-exit"]);
+    const { versionDir: from } = installation;
+    const version = { envelope: installation.envelope, origin: installation.origin, from, requestId: "r-4" };
+    const { dir: to } = await root.installations.versions.add(installation.name, version);
+    look(installation.dir, ["moved.json"]);
+    await root.instances.moves.move(name, { to, requestId: "r-5", trial: true });
+    look(place, ["moved"]);
     await root.instances.claimStop(name);
     await root.instances.finishStop(name, { requestId: "r-3" });
     look((await root.instances.read(name)).dir, ["stopped"]);

@@ -74,6 +74,25 @@ async function running(root: Root): Promise<void> {
   await created(root);
   await runInstance(root, NAME);
 }
+async function updated(root: Root, from?: string): Promise<string> {
+  const { versionDir } = await root.installations.read(INSTALLATION_NAME);
+  const origin = "file:/repository/redis";
+  const version = { envelope: envelope(), origin, from: from ?? versionDir, requestId: "r" };
+  return (await root.installations.versions.add(INSTALLATION_NAME, version)).dir;
+}
+async function movable(root: Root): Promise<void> {
+  await suspending(root);
+  await root.instances.finishSuspend(NAME, {});
+  await updated(root);
+}
+async function onTrial(root: Root): Promise<void> {
+  await movable(root);
+  await moved(root, true);
+}
+async function moved(root: Root, trial: boolean): Promise<void> {
+  const to = await root.installations.currentVersion(INSTALLATION_NAME);
+  await root.instances.moves.move(NAME, { to, requestId: "r", trial });
+}
 async function suspending(root: Root): Promise<void> {
   await running(root);
   await root.instances.claimSuspend(NAME);
@@ -115,6 +134,27 @@ export const scenarios: readonly Scenario[] = [
     exact: true,
   },
   { name: "installations.install, with packages", prepare: withBlobs, run: withPackages, exact: true },
+  { name: "versions.add", prepare: created, run: (root) => updated(root) },
+  {
+    name: "versions.switchTo",
+    prepare: movable,
+    async run(root) {
+      const from = await root.installations.currentVersion(INSTALLATION_NAME);
+      const to = (await root.installations.versions.previous(from)) ?? "";
+      await root.installations.versions.switchTo(INSTALLATION_NAME, { from, to });
+    },
+  },
+  {
+    name: "versions.collect",
+    async prepare(root) {
+      await putBinary(root);
+      await installed(root);
+      await updated(root);
+      await updated(root);
+    },
+    run: (root) => root.installations.versions.collect(INSTALLATION_NAME, { keep: 1 }),
+    exact: true,
+  },
   {
     name: "installations.install, the first, with an account",
     prepare: putBinary,
@@ -214,6 +254,10 @@ export const scenarios: readonly Scenario[] = [
     run: (root) => root.instances.setSuspension(NAME, undefined),
     exact: true,
   },
+  { name: "moves.move", prepare: movable, run: (root) => moved(root, false) },
+  { name: "moves.move, on trial", prepare: movable, run: (root) => moved(root, true) },
+  { name: "moves.keep", prepare: onTrial, run: (root) => root.instances.moves.keep(NAME), exact: true },
+  { name: "moves.goBack", prepare: onTrial, run: (root) => root.instances.moves.goBack(NAME) },
   { name: "instances.retire", prepare: stopped, run: (root) => root.instances.retire(NAME), exact: true },
   { name: "manager.stage", prepare: putBinary, run: (root) => workspace(root), exact: true },
   {

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { formatName, type InstallationName, type InstanceName, NodeError } from "@nodemanager/core";
 import type { InstallationRecord } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
@@ -38,12 +37,8 @@ export async function movableInstallation(ctx: Context, name: InstallationName):
 /** Whether the last thing that moved an installation was the call with this request id. */
 export async function wasMovedBy(
   ctx: Context,
-  { name, versionDir }: InstallationRecord,
+  { name }: InstallationRecord,
   requestId: string | undefined,
 ): Promise<boolean> {
-  if (requestId === undefined) {
-    return false;
-  }
-  const move = await ctx.root.installations.versions.lastMove(name);
-  return move?.requestId === requestId && move.to === basename(versionDir);
+  return requestId !== undefined && (await ctx.root.installations.versions.lastMove(name))?.requestId === requestId;
 }

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { formatName, type InstanceName, NodeError, throwIfAborted } from "@nodemanager/core";
 import type { InstanceRecord, VersionRecord } from "@nodemanager/layout";
 import type { TaskContext } from "../batch.ts";
@@ -112,7 +111,6 @@ async function changesOf(ctx: Context, record: InstanceRecord, to: VersionRecord
   return diffEnvelopes(from.envelope, to.envelope);
 }
 
-function wasMovedBy({ move, versionDir }: InstanceRecord, requestId: string | undefined): boolean {
-  const isDone = move !== undefined && !move.trial && move.to === basename(versionDir);
-  return isDone && requestId !== undefined && move.requestId === requestId;
+function wasMovedBy({ move }: InstanceRecord, requestId: string | undefined): boolean {
+  return requestId !== undefined && move?.requestId === requestId && !move.trial;
 }
