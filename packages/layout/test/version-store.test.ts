@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { decodeEnvelope, type Envelope, type InstallationName } from "@nodemanager/core";
-import type { InstallationRecord, Root, VersionRecord } from "@nodemanager/layout";
+import { type InstallationRecord, nodeFs, type Root, type VersionRecord } from "@nodemanager/layout";
 import { FakeClock, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { BINARY, createInstance, install, launch, open, SHA256, TITLE } from "./support/fixture.ts";
@@ -264,19 +264,31 @@ describe("collecting", () => {
 
   test("never takes the version of an instance that is just being made", async () => {
     await using dir = await tempDir();
-    await using root = await open(dir.path);
+    const { promise: gate, resolve: release } = Promise.withResolvers<void>();
+    const { promise: building, resolve: begins } = Promise.withResolvers<void>();
+    const fs = {
+      ...nodeFs,
+      async mkdir(path: string, mode: number) {
+        if (basename(dirname(path)) === "instances") {
+          begins();
+          await gate;
+        }
+        await nodeFs.mkdir(path, mode);
+      },
+    };
+    await using root = await open(dir.path, { fs });
     const made = await install(root);
-    const races = Array.from({ length: 30 }, async (_, i) => {
-      const creating = root.instances.create(made.name);
-      if (i % 3 === 0) {
-        await update(root, made.name, `${i + 2}.0.0`).catch(() => {});
-      }
-      await root.installations.versions.collect(made.name, { keep: 1 });
-      return await creating;
-    });
-    for (const record of await Promise.all(races)) {
-      expect((await root.instances.version(record)).dir).toBe(record.versionDir);
-    }
+    const creating = root.instances.create(made.name);
+    await building;
+    await update(root, made.name, "2.0.0");
+    await update(root, made.name, "3.0.0");
+    expect(await root.installations.versions.collect(made.name, { keep: 1 })).toEqual([]);
+    release();
+    const instance = await creating;
+    expect((await root.instances.version(instance)).dir).toBe(made.versionDir);
+    await root.instances.retire(instance.name);
+    await root.installations.versions.collect(made.name, { keep: 1 });
+    expect(versionsIn(made)).toEqual(["0002", "0003"]);
   });
 
   test("asks about each, and leaves what it is told to", async () => {

@@ -27,6 +27,7 @@ export async function updateInstance(
       metadata: { field: "version" },
     });
   }
+  using _held = options.dryRun ? undefined : holdMove(ctx, name);
   const { title, installation } = name;
   const current = await ctx.root.installations.currentVersion({ kind: "installation", title, installation });
   const record = await settledRecord(ctx, name, o.signal);
@@ -58,6 +59,7 @@ export async function revertInstance(
   options: MoveOptions,
   o: TaskContext,
 ): Promise<Outcome> {
+  using _held = holdMove(ctx, name);
   const { title, installation } = name;
   await ctx.root.installations.currentVersion({ kind: "installation", title, installation });
   const record = await settledRecord(ctx, name, o.signal);
@@ -82,10 +84,8 @@ async function move(
   const object = formatName(name);
   const changes = await changesOf(ctx, record, to);
   if (o.restart && record.state === "running") {
-    using moved = await RunningMove.begin(ctx, record, to, o);
-    await moved.keep();
+    await (await RunningMove.begin(ctx, record, to, o)).keep();
   } else {
-    using _moving = holdMove(ctx, name);
     using _launching = holdLaunch(ctx, name);
     requireIdle(await settledRecord(ctx, name, o.signal));
     throwIfAborted(o.signal);

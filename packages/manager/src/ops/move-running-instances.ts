@@ -3,6 +3,7 @@ import type { InstallationRecord, InstanceRecord, VersionRecord } from "@nodeman
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { MoveOptions } from "../operation.ts";
+import { holdMove } from "./legality-of-moves.ts";
 import { RunningMove } from "./running-move.ts";
 
 export interface InstallationMove {
@@ -32,12 +33,11 @@ export async function moveRunningInstances(
 ): Promise<void> {
   const to = moved ?? (await ctx.root.installations.versions.read(before.versionDir));
   const done: RunningMove[] = [];
-  await using stack = new AsyncDisposableStack();
+  using held = new DisposableStack();
   try {
     for (const instance of await runningBehind(ctx, name, to.dir)) {
-      const move = await RunningMove.begin(ctx, instance, to, o);
-      stack.use(move);
-      done.push(move);
+      held.use(holdMove(ctx, instance.name));
+      done.push(await RunningMove.begin(ctx, instance, to, o));
     }
     for (const move of done) {
       await move.keep();

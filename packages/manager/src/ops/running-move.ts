@@ -4,7 +4,6 @@ import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { Live } from "../supervisor.ts";
 import { holdLaunch, launchHeld } from "./launch.ts";
-import { holdMove } from "./legality-of-moves.ts";
 import { soak } from "./soak.ts";
 import { suspend } from "./suspend.ts";
 
@@ -17,15 +16,14 @@ type Running = InstanceRecord & { readonly state: "running" };
 
 /**
  * An instance that was moved to another version while it ran, and holds there so far. It is on trial until {@link keep}:
- * a manager that starts meanwhile takes it back. Disposing lets others move it.
+ * a manager that starts meanwhile takes it back. Whoever begins it holds the right to move the instance.
  */
-export class RunningMove implements Disposable {
+export class RunningMove {
   /** The instance's full name. */
   readonly key: string;
   readonly #ctx: Context;
   readonly #name: InstanceName;
   readonly #options: RunningMoveOptions;
-  readonly #held: Disposable;
 
   /**
    * 1. its process is ended, which is the first thing that changes; a crash before 2 finds it wanted, on the old version
@@ -41,13 +39,8 @@ export class RunningMove implements Disposable {
    */
   static async begin(ctx: Context, record: Running, to: VersionRecord, o: RunningMoveOptions): Promise<RunningMove> {
     const move = new RunningMove(ctx, record, o);
-    try {
-      await move.#run(record, to);
-      return move;
-    } catch (error) {
-      move[Symbol.dispose]();
-      throw error;
-    }
+    await move.#run(record, to);
+    return move;
   }
 
   private constructor(ctx: Context, { name }: Running, o: RunningMoveOptions) {
@@ -55,7 +48,6 @@ export class RunningMove implements Disposable {
     this.#name = name;
     this.#options = o;
     this.key = formatName(name);
-    this.#held = holdMove(ctx, name);
   }
 
   /** It stays on the new version. */
@@ -71,10 +63,6 @@ export class RunningMove implements Disposable {
   async goBack(): Promise<void> {
     using _held = holdLaunch(this.#ctx, this.#name);
     await this.#goBack();
-  }
-
-  [Symbol.dispose](): void {
-    this.#held[Symbol.dispose]();
   }
 
   async #run(record: Running, to: VersionRecord): Promise<void> {

@@ -88,3 +88,17 @@ test("every claimed end is followed through", () => {
     }),
   );
 });
+
+test("what is on trial and did not come to hold goes back, whatever stopped it, and what does hold stays", () => {
+  const move = { from: "0001-20261122T091500Z", to: "0002-20261122T091500Z", at, trial: true };
+  fc.assert(
+    fc.property(facts, (found) => {
+      for (const state of [{ state: "suspended" }, { state: "suspended", suspension }] as const) {
+        expect(planInstance({ ...record(state), move }, found)).toBe("goBack");
+      }
+      const running = planInstance({ ...record({ state: "running", launch, ready }), move }, found);
+      const alive = found.policy === "leave" ? "adopt" : "suspendAndResume";
+      expect(running).toBe(found.alive ? alive : "recordExitAndResume");
+    }),
+  );
+});

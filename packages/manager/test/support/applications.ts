@@ -30,6 +30,7 @@ deaf) trap '' TERM; ready; rest ;;
 never) trap - TERM; rest ;;
 deaf-never) trap '' TERM; echo >"$HOME/deaf"; rest ;;
 gated) while [ ! -e "$HOME/go" ]; do sleep 0.02; done; ready; rest ;;
+picky) [ ! -e "$HOME/bad" ] || exit 4; ready; rest ;;
 failing) echo "cannot do it" >&2; exit 3 ;;
 environment) env; ready; rest ;;
 parent)
@@ -50,6 +51,7 @@ export type Mode =
   | "deaf-never"
   | "gated"
   | "failing"
+  | "picky"
   | "environment"
   | "parent"
   | "flood";
@@ -119,6 +121,7 @@ export interface Publication {
   readonly env?: Readonly<Record<string, string>>;
   readonly readiness?: ReadinessInput;
   readonly graceMs?: number;
+  /** 0 unless given. */
   readonly soakMs?: number;
   readonly profiles?: readonly string[];
 }
@@ -170,11 +173,11 @@ async function publishNow(o: Publication, number: number): Promise<string> {
       version: o.version ?? "1.0.0",
       args: [...(first === undefined ? [] : [first]), ...(o.args ?? [])],
       env: o.env,
-      soakMs: o.soakMs,
       command: o.command,
       readiness: o.readiness ?? readinessOf(o),
       // What does not end by itself should not keep a test waiting.
       stop: { graceMs: o.graceMs ?? (o.mode === "parent" ? 300 : 5000) },
+      soakMs: o.soakMs ?? 0,
     },
     profiles: o.profiles ?? [PROFILE],
   });

@@ -10,6 +10,8 @@ export class CrashableFs {
   readonly fs: FsOps;
   /** Whether what needs space fails. */
   isFull = false;
+  /** How much it says is free; the truth unless set. */
+  freeBytes: number | undefined;
   #dead = false;
 
   constructor() {
@@ -22,6 +24,9 @@ export class CrashableFs {
         return (...args: unknown[]) => {
           if (this.isFull && GROWING.has(verb)) {
             throw Object.assign(new Error(`ENOSPC: no space left on device, ${String(verb)}`), { code: "ENOSPC" });
+          }
+          if (verb === "freeBytes" && this.freeBytes !== undefined) {
+            return Promise.resolve(this.freeBytes);
           }
           return this.#dead ? new Promise(() => {}) : Reflect.apply(value, target, args);
         };

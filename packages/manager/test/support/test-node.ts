@@ -82,8 +82,9 @@ export class TestNode implements AsyncDisposable {
   /** Starts a manager on the root, and waits until it has dealt with what it found. */
   async reopen(options: { readonly policy?: ShutdownPolicy; readonly wait?: boolean } = {}): Promise<NodeManager> {
     this.#disk = new CrashableFs();
+    const clock = this.#options.clock ?? systemClock;
     const passable = this.#options.accounts !== undefined;
-    this.#root = await openRoot(this.dir, { self: selfIdentity(), isAlive, passable, fs: this.#disk.fs });
+    this.#root = await openRoot(this.dir, { self: selfIdentity(), isAlive, passable, clock, fs: this.#disk.fs });
     this.#manager = await NodeManager.open({
       root: this.#root,
       version: "1.2.3",
@@ -101,8 +102,8 @@ export class TestNode implements AsyncDisposable {
       shutdownPolicy: options.policy ?? this.#options.policy ?? "suspend",
       maxBinaryBytes: this.#options.maxBinaryBytes ?? 1024 * 1024 * 1024,
       maxPackageBytes: this.#options.maxPackageBytes,
-      clock: this.#options.clock ?? systemClock,
       selfUpdate: this.#options.selfUpdate?.(this.#temp.path),
+      clock,
     });
     if (options.wait !== false) {
       await this.#manager.recovered();
@@ -113,6 +114,11 @@ export class TestNode implements AsyncDisposable {
   /** Fills the disk, or frees it. */
   fillDisk(isFull: boolean): void {
     this.#disk.isFull = isFull;
+  }
+
+  /** The disk says that so much is free. */
+  setFreeBytes(bytes: number | undefined): void {
+    this.#disk.freeBytes = bytes;
   }
 
   /** The manager is gone from one moment to the next; what it ran runs on. */
