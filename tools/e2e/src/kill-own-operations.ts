@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openRepository, parseRepositoryAddress, publish } from "@nodemanager/repository";
 import { connectNode } from "@nodemanager/rpc/client";
 import { parseAddress } from "@nodemanager/transport";
-import type { KillOperation } from "./kill-operations.ts";
+import type { KillOperation } from "./kill-operation.ts";
 import type { KillWorld, OwnStart } from "./kill-world.ts";
 import { LongRunning } from "./long-running.ts";
 import { MANAGER, managerText } from "./manager-versions.ts";

@@ -1,5 +1,5 @@
 import { violationsIn } from "./kill-check.ts";
-import type { KillOperation } from "./kill-operations.ts";
+import type { KillOperation } from "./kill-operation.ts";
 import { KillWorld, type WorldOptions } from "./kill-world.ts";
 
 export interface KillRunOptions extends WorldOptions {

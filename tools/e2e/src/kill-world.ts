@@ -131,7 +131,7 @@ export class KillWorld implements AsyncDisposable {
     await using to = await openRepository(parseRepositoryAddress(repository));
     const { profiles } = await this.client.node.describe({});
     const readiness = isPlain ? ({ kind: "none", settleMs: 0 } as const) : ({ kind: "handshake" } as const);
-    const description = { version, readiness, stop: { graceMs: 5000 } };
+    const description = { version, readiness, stop: { graceMs: 5000 }, soakMs: 20 };
     const common = { to, application: TITLE, profiles: profiles.slice(0, 1) };
     await publish(
       as === "file"
