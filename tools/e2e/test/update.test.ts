@@ -163,7 +163,7 @@ test("D14 (16): tidy removes what was over long enough ago, and nothing that is 
   // Two are kept, and what an instance is on.
   expect(versionDirs()).toHaveLength(3);
   await device.ok("stop", await device.ok("start", installation));
-  await device.ok("uninstall", await installVersion("1.0.0", { title: "gone" }));
+  await device.ok("uninstall", await installVersion("1.0.0", { title: "gone", text: steady("gone") }));
   expect(await device.ok("tidy", "--older-than", "1h")).toBe("");
   expect(versionDirs()).toHaveLength(3);
 
