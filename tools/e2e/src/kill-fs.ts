@@ -33,11 +33,14 @@ export class KillSwitch {
     if (isLast && point.when === "before") {
       this.#kill(what);
     }
-    const result = await work();
-    if (isLast && point.when === "after") {
-      this.#kill(what);
+    try {
+      return await work();
+    } finally {
+      // Also after one that failed: looking for what is not there is a step, too.
+      if (isLast && point.when === "after") {
+        this.#kill(what);
+      }
     }
-    return result;
   }
 
   #kill(what: string): never {
