@@ -121,10 +121,10 @@ describe("a root", () => {
   test.skipIf(!mayMount)("that is full, when it is made and when something is installed", async () => {
     const on = await device();
     mkdirSync(on.root);
-    mount(["-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", on.root]);
+    mount(["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", on.root]);
     onTestFinished(() => unmount(on.root));
     const full = join(on.root, "..", "root", ".incoming-ballast");
-    spawnSync("dd", ["if=/dev/zero", `of=${full}`, "bs=1k", "count=1024"]);
+    spawnSync("dd", ["if=/dev/zero", `of=${full}`, "bs=1k", "count=16384"]);
     expect(await refused(on)).toMatchObject({ logged: "DISK_FULL", code: 75 });
 
     // There is room for the manager, but not for what is to be installed.
@@ -132,7 +132,7 @@ describe("a root", () => {
     truncateSync(`${full}-2`);
     await on.startNoded();
     const plain = plainScript(on);
-    writeFileSync(plain.file, `${readFileSync(plain.file, "utf8")}#${"x".repeat(300 * 1024)}\n`);
+    writeFileSync(plain.file, `${readFileSync(plain.file, "utf8")}#${"x".repeat(5 * 1024 * 1024)}\n`);
     const before = treeOf(on.root);
     await expect(install(on, plain, { title: "large" })).rejects.toThrow("DISK_FULL");
     expect(treeOf(on.root)).toEqual(before);
