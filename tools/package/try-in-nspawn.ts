@@ -1,6 +1,7 @@
-// Installs, uses, upgrades and purges the Debian package in a container with an init of its own, on a clean Debian:
-// `npm run try-package`, as root. It needs debootstrap and systemd-nspawn (packages debootstrap and systemd-container), and
-// two minutes; the first time a few more, for the clean Debian.
+// Installs, uses, upgrades and purges the Debian package in a container with an init of its own, on a clean Debian, from the
+// machine itself and from another host over the network: `npm run try-package`, as root. It needs debootstrap, systemd-nspawn, ip
+// and ssh (packages debootstrap, systemd-container, iproute2, openssh-client), and two minutes; the first time a few more, for
+// the clean Debian.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ARCHES } from "./src/arch.ts";
@@ -11,10 +12,11 @@ import { Machine } from "./src/machine.ts";
 import { nodeBinary } from "./src/node-binary.ts";
 import { hasTool, runTool } from "./src/run-tool.ts";
 import { OWN_VERSION, STEPS, VERSIONS } from "./src/try-package.ts";
+import { Cable, Workstation } from "./src/workstation.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 const cache = join(root, ".cache/nspawn");
-const missing = ["debootstrap", "systemd-nspawn", "nsenter", "dpkg-deb"].filter((tool) => !hasTool(tool));
+const missing = ["debootstrap", "systemd-nspawn", "nsenter", "dpkg-deb", "ip", "ssh"].filter((tool) => !hasTool(tool));
 const arch = ARCHES.find((one) => one === process.arch);
 if (missing.length > 0 || process.getuid?.() !== 0 || !arch) {
   console.error(`try-in-nspawn: it needs root${missing.map((tool) => ` and ${tool}`).join("")}`);
@@ -47,7 +49,8 @@ let failed = 0;
 let passed = 0;
 try {
   say("booting it, and building what is tried");
-  await using machine = await Machine.boot(base, join(scratch, "root"));
+  using cable = new Cable();
+  await using machine = await Machine.boot(base, join(scratch, "root"), cable.machineNamespace);
   for (const version of VERSIONS) {
     const executable = join(scratch, "noded");
     buildVersion(version, executable);
@@ -56,9 +59,10 @@ try {
     buildDebianPackage({ arch, version, executable, output, scratch, compression: "none", time: 0, ...licenses });
   }
   buildVersion(OWN_VERSION, join(scratch, "root/root/noded-itself"));
+  const workstation = new Workstation(cable, { executable: join(scratch, "root/root/noded-itself"), scratch });
   for (const [name, step] of Object.entries(STEPS)) {
     try {
-      await step(machine);
+      await step(machine, workstation);
       passed++;
       console.log(`PASS ${name}`);
     } catch (error) {

@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runTool } from "./run-tool.ts";
 
 /** Beside what every Debian has: an init, and what the package depends on, so that nothing is fetched in a test. */
-const INCLUDED = ["systemd", "systemd-sysv", "dbus", "libatomic1", "libgcc-s1", "libstdc++6"];
+const INCLUDED = ["systemd", "systemd-sysv", "dbus", "libatomic1", "libgcc-s1", "libstdc++6", "openssh-server"];
 
 /**
  * A minimal Debian of this machine's release, made from where this machine gets its packages, once: it is kept in `cache`.
@@ -15,7 +16,8 @@ export function baseRoot(cache: string): string {
   if (release === undefined) {
     throw new Error("this machine does not say of which release of Debian it is");
   }
-  const base = join(cache, `base-${release}`);
+  const content = createHash("sha256").update(INCLUDED.join()).digest("hex").slice(0, 8);
+  const base = join(cache, `base-${release}-${content}`);
   if (!existsSync(base)) {
     const incoming = `${base}.incoming`;
     rmSync(incoming, { recursive: true, force: true });

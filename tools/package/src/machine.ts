@@ -13,18 +13,23 @@ export interface Answer {
 
 const BOOT_MS = 120_000;
 
-/** A Debian that was booted in a container: an init, services, and no network but its own loopback. */
+/** A Debian that was booted in a container: an init, services, and a network of its own. */
 export class Machine implements AsyncDisposable {
   readonly #dir: string;
   readonly #container: ChildProcess;
   readonly #init: number;
 
-  /** Boots a copy of `base` at `dir`, and waits until everything was started. */
-  static async boot(base: string, dir: string): Promise<Machine> {
+  /**
+   * Boots a copy of `base` at `dir`, and waits until everything was started.
+   *
+   * @param network - the name of the network namespace that is its own
+   */
+  static async boot(base: string, dir: string, network: string): Promise<Machine> {
     rmSync(dir, { recursive: true, force: true });
     runTool("cp", ["-a", "--reflink=auto", base, dir]);
     // Neither is there a service manager to register with, nor a unit to make for it.
-    const flags = ["--register=no", "--keep-unit", "--private-network", "--console=pipe", "--machine=nm-try"];
+    const flags = ["--register=no", "--keep-unit", "--console=pipe", "--machine=nm-try"];
+    flags.push(`--network-namespace-path=/run/netns/${network}`);
     const container = spawn("systemd-nspawn", [...flags, "--boot", "-D", dir], { stdio: "ignore" });
     try {
       const init = await until(BOOT_MS, "an init in the container", () => childOf(container));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Machine } from "./machine.ts";
+import { MACHINE_ADDRESS, type Workstation } from "./workstation.ts";
 
 /** Of the packages that lie ready as `/root/noded_VERSION.deb`, in the order in which they are installed. */
 export const VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "3.0.0"] as const;
@@ -14,7 +15,7 @@ const STATUS = "nmctl -o json status 'apps/*/*/*'";
 const IS_RUNNING = `${STATUS} | grep -q '"state": "OBJECT_STATE_RUNNING"'`;
 
 /** What is tried, in order: each step starts where the one before it ended. */
-export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>> = {
+export const STEPS: Readonly<Record<string, (machine: Machine, workstation: Workstation) => Promise<void>>> = {
   "it is installed and started": async (machine) => {
     machine.ok("dpkg -i /root/noded_1.0.0.deb");
     assert.equal(machine.ok("systemctl is-active noded"), "active");
@@ -53,6 +54,26 @@ export const STEPS: Readonly<Record<string, (machine: Machine) => Promise<void>>
     machine.ok("nmctl publish /root/hello --to file:/srv/repository --title hello --version 1.0.0");
     machine.ok("nmctl start $(nmctl install file:/srv/repository/hello)");
     machine.ok(IS_RUNNING);
+  },
+  "another host operates it over mutual TLS": async (machine, workstation) => {
+    const before = mainPid(machine);
+    const [node = "", address = "", ca = "", caFile = "", ...identity] = await workstation.allowTls(machine);
+    await isBack(machine, before);
+    const over = [node, address, ca, caFile, ...identity];
+    assert.equal(workstation.nmctl(...over, "describe").status, 0);
+    await operatesFrom(workstation, over);
+    // Without a certificate nobody is served.
+    const stranger = workstation.nmctl(node, address, ca, caFile, "describe");
+    assert.equal(stranger.status, 6, stranger.stderr);
+    assert.match(stranger.stderr, /UNAUTHENTICATED/);
+  },
+  "another host operates it over ssh": async (machine, workstation) => {
+    const over = ["--node", `ssh://root@${MACHINE_ADDRESS}`];
+    assert.notEqual(workstation.nmctl(...over, "describe").status, 0);
+    workstation.allowSsh(machine);
+    await operatesFrom(workstation, over);
+    // Of the tunnels nothing is left.
+    await machine.eventually("! pgrep -f 'sshd: root@[n]otty'");
   },
   "a manager that is killed is back, and so is the application": async (machine) => {
     const before = mainPid(machine);
@@ -129,7 +150,8 @@ systemctl daemon-reload; systemctl restart noded`);
     assert.match(machine.ok("cat /etc/noded/noded.json"), /"logLevel": "debug"/);
   },
   "purged, it leaves nothing": async (machine) => {
-    machine.ok("dpkg --purge noded; rm -r /etc/systemd/system/noded.service.d");
+    // What an operator put beside the settings stays the operator's.
+    machine.ok("rm -r /etc/noded/tls /etc/systemd/system/noded.service.d; dpkg --purge noded");
     const left = machine.ok(
       "find / -xdev \\( -name '*noded*' -o -name '*nmctl*' \\) -not -path '/root/*' -not -path '/proc/*'",
     );
@@ -144,6 +166,20 @@ function mainPid(machine: Machine): number {
   const pid = Number(machine.ok("systemctl show -P MainPID noded"));
   assert.ok(pid > 1, "the manager has no process");
   return pid;
+}
+
+/** From afar: an instance is started, seen, its output read, and stopped. */
+async function operatesFrom(workstation: Workstation, over: readonly string[]): Promise<void> {
+  const ok = (...args: readonly string[]) => {
+    const { status, stdout, stderr } = workstation.nmctl(...over, ...args);
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const [instance = ""] = ok("start", "apps/hello").split("\n");
+  assert.match(ok("status", instance), /running/i);
+  assert.equal(ok("logs", instance), "up");
+  ok("stop", instance);
+  assert.match(workstation.nmctl(...over, "status", instance).stderr, /INSTANCE_NOT_FOUND/);
 }
 
 /** Another process serves, and its application runs. */
