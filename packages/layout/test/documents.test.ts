@@ -95,8 +95,8 @@ describe("documents", () => {
     });
     look(place, ["suspended", "last-exit"]);
     const { versionDir: from } = installation;
-    const version = { envelope: installation.envelope, origin: installation.origin, from, requestId: "r-4" };
-    const { dir: to } = await root.installations.versions.add(installation.name, version);
+    const next = { envelope: installation.envelope, origin: installation.origin, from, requestId: "r-4" };
+    const { dir: to } = await root.installations.versions.add(installation.name, next);
     look(installation.dir, ["moved.json"]);
     await root.instances.moves.move(name, { to, requestId: "r-5", trial: true });
     look(place, ["moved"]);
