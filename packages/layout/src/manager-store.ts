@@ -5,7 +5,7 @@ import type { LayoutContext } from "./context.ts";
 import { encodeDocument, required } from "./document.ts";
 import { managerMoveDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { isVersionDirName, NODE_MANAGER, versionDirName, versionSequence } from "./paths.ts";
+import { isVersionDirName, NODE_MANAGER, versionDirName, versionMadeAt, versionSequence } from "./paths.ts";
 import { readHead } from "./program-file.ts";
 import type { BrokenRecord } from "./records.ts";
 import { retire } from "./retire.ts";
@@ -214,6 +214,20 @@ export class ManagerStore {
         }
         throw error;
       }
+    });
+  }
+
+  /**
+   * Where a workspace is, and when the next one was made, as that one's name says; for the newest, when it was made itself.
+   *
+   * @throws NodeError `VERSION_NOT_FOUND`
+   */
+  async place(version: string): Promise<{ readonly dir: string; readonly followedAt: Date }> {
+    const dir = this.#workspace(version);
+    return await this.#context.attempt(`looking for the manager's version ${version}`, async () => {
+      await this.#needs(version);
+      const versions = await this.#versions();
+      return { dir, followedAt: versionMadeAt(versions[versions.indexOf(version) + 1] ?? version) };
     });
   }
 

@@ -221,7 +221,7 @@ export class NodeManager implements NodeManagerApi {
 
   async tidy(options: TidyOptions = {}): Promise<TidyReport> {
     const signal = AbortSignal.any([this.#activities.enter(), ...(options.signal ? [options.signal] : [])]);
-    return await this.#activities.track(tidy(this.#ctx, { ...options, signal }));
+    return await this.#activities.track(tidy(this.#ctx, { ...options, signal, own: this.#own }));
   }
 
   uninstall(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {

@@ -4,12 +4,14 @@ import type { FreedSpace } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import { installations } from "../found.ts";
 import type { TidyOptions, TidyReport } from "../operation.ts";
+import type { OwnVersions } from "../self-update/own-versions.ts";
 import { sizeText } from "../size-text.ts";
 import { collectBinaries } from "./collect.ts";
 
 /** One run of it. */
 interface Tidying {
   readonly ctx: Context;
+  readonly own: Pick<OwnVersions, "collectable">;
   readonly dryRun: boolean;
   /** What was over after that stays. */
   readonly before: Date | undefined;
@@ -24,22 +26,24 @@ const COLLECTORS: readonly ((tidying: Tidying) => Promise<void>)[] = [
   uninstalledInstallations,
   stoppedInstances,
   oldVersions,
+  ownWorkspaces,
   unusedBinaries,
 ];
 
 /**
- * Removes what is no longer needed: installations that are uninstalled, instances that are stopped, old versions, and
- * binaries that nothing uses any more. How old something is was written down when it was over. What somebody is working
+ * Removes what is no longer needed: installations that are uninstalled, instances that are stopped, old versions of
+ * installations and of the manager itself, and binaries that nothing uses any more. How old something is was written down when it was over. What somebody is working
  * on is left alone. With what it removes go the request ids that were recorded there.
  *
  * @throws NodeError `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`, or the signal's error; what was removed is gone then
  */
-export async function tidy(ctx: Context, o: TidyOptions & { readonly signal: AbortSignal }): Promise<TidyReport> {
-  const { dryRun = false, olderThanMs, signal } = o;
+export async function tidy(ctx: Context, o: TidyOptions & Pick<Tidying, "own" | "signal">): Promise<TidyReport> {
+  const { dryRun = false, olderThanMs, signal, own } = o;
   const removed: string[] = [];
   const freed = ctx.root.freedSpace();
   const tidying: Tidying = {
     ctx,
+    own,
     dryRun,
     before: olderThanMs === undefined ? undefined : new Date(ctx.clock.now().getTime() - olderThanMs),
     freed,
@@ -137,6 +141,21 @@ async function labelOf(ctx: Context, versionDir: string): Promise<string> {
       return basename(versionDir);
     }
     throw error;
+  }
+}
+
+async function ownWorkspaces(tidying: Tidying): Promise<void> {
+  const { ctx, own, dryRun, freed, note, signal } = tidying;
+  for (const version of await own.collectable()) {
+    throwIfAborted(signal);
+    const { dir, followedAt } = await ctx.root.manager.place(version);
+    if (isDue(tidying, followedAt)) {
+      const bytes = await freed.add(dir);
+      if (!dryRun) {
+        await ctx.root.manager.retire(version);
+      }
+      note(`the manager's version ${version}`, bytes);
+    }
   }
 }
 

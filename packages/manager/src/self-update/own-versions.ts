@@ -52,6 +52,11 @@ export class OwnVersions {
     await this.#parts?.standing.serves(closing);
   }
 
+  /** The workspaces that are due to be removed. */
+  async collectable(): Promise<readonly string[]> {
+    return (await this.#parts?.standing.collectable()) ?? [];
+  }
+
   async status(): ReturnType<OwnStanding["status"]> {
     return (await this.#parts?.standing.status()) ?? { origin: "", workspace: "", previousVersion: "", healthy: false };
   }

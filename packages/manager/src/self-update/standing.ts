@@ -2,7 +2,7 @@ import { decodeEnvelope, hasReason } from "@nodemanager/core";
 import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import type { ManagerStatus, ManagerUpdate } from "../status.ts";
-import { collectWorkspaces } from "./collect-workspaces.ts";
+import { collectableWorkspaces, collectWorkspaces } from "./collect-workspaces.ts";
 import { lastUpdateOf } from "./last-update.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
 import { sweepCandidates } from "./sweep-candidates.ts";
@@ -60,6 +60,12 @@ export class OwnStanding {
         }
       }
     }
+  }
+
+  /** The workspaces that are due to be removed. */
+  async collectable(): Promise<readonly string[]> {
+    const { currentLink } = this.#setup;
+    return await collectableWorkspaces(this.#ctx.root.manager, { currentLink, running: await this.#running() });
   }
 
   async status(): Promise<Standing> {

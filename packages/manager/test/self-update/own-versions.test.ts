@@ -180,3 +180,18 @@ test("versions are collected, but for what is in use and the newest of the other
   await collectWorkspaces(made.root.manager, { keep: 0, currentLink: link, running: third });
   expect(await versionsOf(made)).toEqual([second, third]);
 });
+
+test("tidy removes those that are due as well, by when they were followed", async () => {
+  const made = await node();
+  const all: WorkspaceRecord[] = [];
+  for (let i = 0; i < 6; i++) {
+    all.push(await workspace(made, `1.0.${i}`, all.at(-1)));
+  }
+  const link = setup(join(made.dir, "..")).currentLink ?? "";
+  await made.root.manager.switchTo(link, all.at(-1)?.version ?? "");
+  expect((await made.manager.tidy({ olderThanMs: 3_600_000 })).removed).toEqual([]);
+  const dry = await made.manager.tidy({ dryRun: true });
+  expect(dry.removed).toEqual([expect.stringContaining(all[0]?.version ?? "")]);
+  expect(await made.manager.tidy()).toEqual(dry);
+  expect(await versionsOf(made)).toEqual(all.slice(1).map(({ version }) => version));
+});
