@@ -1,5 +1,6 @@
 export type { NodeManagerApi } from "./api.ts";
-export { NodeManager, type NodeManagerOptions } from "./node-manager.ts";
+export { NodeManager } from "./node-manager.ts";
+export type { NodeManagerOptions } from "./node-manager-options.ts";
 export type {
   Change,
   EndOptions,

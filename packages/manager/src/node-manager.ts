@@ -1,103 +1,42 @@
-import {
-  type Clock,
-  fromErrno,
-  type InstanceName,
-  KeyedMutex,
-  type Logger,
-  parseName,
-  silentLogger,
-  systemClock,
-} from "@nodemanager/core";
-import type { Containment } from "@nodemanager/exec";
-import type { Root } from "@nodemanager/layout";
-import type { Repository, RepositoryAddress, TransferTuning } from "@nodemanager/repository";
+import { fromErrno } from "@nodemanager/core";
 import { Activities } from "./activities.ts";
 import type { NodeManagerApi } from "./api.ts";
-import type { Task, TaskContext } from "./batch.ts";
-import { ChangeHub } from "./change-hub.ts";
+import type { Task } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { debug } from "./debug.ts";
-import { type InstanceRequest, type InstanceStateName, nextInstanceState } from "./machines/instance.ts";
+import { contextOf, type NodeManagerOptions } from "./node-manager-options.ts";
 import { countObjects } from "./object-counts.ts";
+import { type InstanceWork, instancesJob, refreshJob, startJob } from "./object-jobs.ts";
 import type {
   EndOptions,
   InstallOptions,
   MoveOptions,
   OperationEvent,
   OperationOptions,
-  Outcome,
   TidyOptions,
   TidyReport,
   UpdateOptions,
 } from "./operation.ts";
 import { jobFor, Operations } from "./operations.ts";
 import { collectBinaries } from "./ops/collect.ts";
-import { recordExit } from "./ops/exited.ts";
 import { install } from "./ops/install.ts";
-import { refreshInstallation, refreshInstance } from "./ops/refresh.ts";
 import { reset } from "./ops/reset.ts";
 import { restart } from "./ops/restart.ts";
 import { resume } from "./ops/resume.ts";
-import { start } from "./ops/start.ts";
 import { stop } from "./ops/stop.ts";
 import { suspend } from "./ops/suspend.ts";
 import { tidy } from "./ops/tidy.ts";
 import { uninstall } from "./ops/uninstall.ts";
-import type {
-  Accounts,
-  AppCycleClient,
-  CallbackListener,
-  NodeDescription,
-  NodeFacts,
-  Runnability,
-  Specification,
-} from "./ports.ts";
+import type { NodeDescription, Runnability, Specification } from "./ports.ts";
 import { readLogs } from "./read-logs.ts";
 import { type Recovery, recover } from "./recovery/recover.ts";
-import { installationsIn, instancesIn } from "./scope.ts";
+import { installationsIn } from "./scope.ts";
 import { OwnVersions } from "./self-update/own-versions.ts";
-import type { SelfUpdateSetup } from "./self-update/setup.ts";
 import { shutDown } from "./shutdown.ts";
-import { StartRequests } from "./start-requests.ts";
-import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, ShutdownPolicy, WatchEvent } from "./status.ts";
-import { Supervisor } from "./supervisor.ts";
+import type { LogChunk, LogOptions, ManagerStatus, ObjectStatus, WatchEvent } from "./status.ts";
 import { revertJob, updateJob } from "./version-jobs.ts";
 import { objects } from "./view.ts";
 import { watchObjects } from "./watch-objects.ts";
-
-/** How many objects of a batch are brought up at a time. */
-const PARALLEL = 16;
-const KEEP_VERSIONS = 3;
-
-export interface NodeManagerOptions {
-  /** Open and locked; the manager closes it. */
-  readonly root: Root;
-  /** Of the manager itself. */
-  readonly version: string;
-  readonly node: NodeFacts;
-  readonly containment: Containment;
-  readonly callbacks: CallbackListener;
-  readonly appCycle: AppCycleClient;
-  /** Everything runs as the manager's own user unless given. The root has to be passable where there are any. */
-  readonly accounts?: Accounts | undefined;
-  readonly openRepository: (address: RepositoryAddress) => Promise<Repository>;
-  readonly shutdownPolicy: ShutdownPolicy;
-  /** How many of an installation's newest versions stay, at least 1; 3 unless given. */
-  readonly keepVersions?: number | undefined;
-  /** The largest binary that is installed. */
-  readonly maxBinaryBytes: number;
-  /** The largest package, once it is unpacked; 4 GiB unless given. */
-  readonly maxPackageBytes?: number | undefined;
-  /** When a download counts as stalled, and how often it is taken up again. */
-  readonly transfer?: Partial<TransferTuning> | undefined;
-  /** What it needs to move itself to another version. */
-  readonly selfUpdate?: SelfUpdateSetup | undefined;
-  readonly clock?: Clock;
-  readonly logger?: Logger;
-}
-
-/** One object's share of an operation, given its name. */
-type Work<Name> = (name: Name, o: TaskContext) => Promise<Outcome>;
 
 /**
  * The manager of one root. It decides nothing itself: it finds what a name means, lets the operations work on that, and
@@ -141,21 +80,8 @@ export class NodeManager implements NodeManagerApi {
   }
 
   private constructor(options: NodeManagerOptions) {
-    const logger = options.logger ?? silentLogger;
     this.#options = options;
-    this.#ctx = {
-      ...options,
-      logger,
-      clock: options.clock ?? systemClock,
-      hub: new ChangeHub(),
-      supervisor: new Supervisor((key, live) => recordExit(this.#ctx, instanceName(key), live), logger),
-      starts: new StartRequests(options.root),
-      launching: new KeyedMutex(),
-      ending: new KeyedMutex(),
-      binaries: new KeyedMutex(),
-      moving: new KeyedMutex(),
-      keepVersions: options.keepVersions ?? KEEP_VERSIONS,
-    };
+    this.#ctx = contextOf(options);
     this.#startedAt = this.#ctx.clock.now();
     this.#own = new OwnVersions(this.#ctx, this.#operations, options, () => this.#end({}));
   }
@@ -170,10 +96,7 @@ export class NodeManager implements NodeManagerApi {
   }
 
   start(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#operations.run({ verb: "start", name }, options, async () => {
-      const scope = await installationsIn(this.#ctx.root, name, (record) => record.state === "installed");
-      return jobFor(scope, PARALLEL, (installation, o) => start(this.#ctx, installation, options.requestId, o));
-    });
+    return this.#operations.run({ verb: "start", name }, options, () => startJob(this.#ctx, name, options.requestId));
   }
 
   suspend(name: string, options: EndOptions = {}): AsyncIterable<OperationEvent> {
@@ -235,17 +158,7 @@ export class NodeManager implements NodeManagerApi {
   }
 
   refresh(name: string, options: OperationOptions = {}): AsyncIterable<OperationEvent> {
-    return this.#operations.run({ verb: "refresh", name }, options, async () => {
-      const scope = await instancesIn(this.#ctx.root, name, () => true);
-      const instances = jobFor(scope, PARALLEL, (instance, o) => refreshInstance(this.#ctx, instance, o));
-      if (scope.single) {
-        return instances;
-      }
-      const installations = jobFor(await installationsIn(this.#ctx.root, name), PARALLEL, (installation, o) =>
-        refreshInstallation(this.#ctx, installation, o),
-      );
-      return { ...instances, tasks: [...installations.tasks, ...instances.tasks] };
-    });
+    return this.#operations.run({ verb: "refresh", name }, options, () => refreshJob(this.#ctx, name));
   }
 
   reset(options: EndOptions = {}): AsyncIterable<OperationEvent> {
@@ -339,15 +252,13 @@ export class NodeManager implements NodeManagerApi {
     verb: string,
     name: string,
     options: OperationOptions,
-    events: readonly (InstanceRequest | "ended")[],
-    work: Work<InstanceName>,
+    events: InstanceWork["events"],
+    work: InstanceWork["work"],
   ): AsyncIterable<OperationEvent> {
-    const applies = (state: InstanceStateName) => events.some((event) => nextInstanceState(state, event));
-    return this.#operations.run({ verb, name }, options, async () => {
-      const scope = await instancesIn(this.#ctx.root, name, (record) => applies(record.state));
-      // What is ended is ended at once, so that the deadline is the same for all.
-      return jobFor(scope, verb === "resume" || verb === "restart" ? PARALLEL : scope.names.length, work);
-    });
+    const bringsUp = verb === "resume" || verb === "restart";
+    return this.#operations.run({ verb, name }, options, () =>
+      instancesJob(this.#ctx, name, { events, bringsUp, work }),
+    );
   }
 }
 
@@ -364,12 +275,4 @@ async function sweep(ctx: Context): Promise<string[]> {
 /** What has no effect cannot have it once. */
 function withoutRequestOfDryRun(options: UpdateOptions): UpdateOptions {
   return options.dryRun ? { ...options, requestId: undefined } : options;
-}
-
-function instanceName(key: string): InstanceName {
-  const name = parseName(key);
-  if (name.kind !== "instance") {
-    throw new Error(`${key} is not an instance`);
-  }
-  return name;
 }
