@@ -45,9 +45,18 @@ export class Stage implements AsyncDisposable {
   /** Runs a command of nmctl as a user would, and gives what it wrote to stdout. */
   readonly nmctl = async (...args: readonly string[]): Promise<string> => {
     process.stdout.write(`\n$ nmctl ${args.map(quoted).join(" ")}\n`);
-    const output = await this.#run(args, (text) => process.stdout.write(text));
-    return output;
+    return await this.#ok(args, (text) => process.stdout.write(text));
   };
+
+  /** Runs a command of nmctl that has to fail. */
+  async refused(...args: readonly string[]): Promise<void> {
+    process.stdout.write(`\n$ nmctl ${args.map(quoted).join(" ")}\n`);
+    const { code } = await this.#run(args, (text) => process.stdout.write(text));
+    if (code === 0) {
+      throw new Error(`nmctl ${args.join(" ")} did not fail`);
+    }
+    process.stdout.write(`(exit status ${code})\n`);
+  }
 
   async startNoded(): Promise<void> {
     const args = ["--root", join(this.dir, "root"), "--listen", `unix:${join(this.dir, "noded.sock")}`];
@@ -86,7 +95,7 @@ export class Stage implements AsyncDisposable {
 
   /** Kills an instance's process behind the manager's back, and waits until the manager says what became of it. */
   async killAndWait(instance: string, state: string): Promise<void> {
-    const document: unknown = JSON.parse(await this.#run(["-o", "json", "status", instance], () => {}));
+    const document: unknown = JSON.parse(await this.#ok(["-o", "json", "status", instance], () => {}));
     const pid = JSON.stringify(document).match(/"pid":(\d+)/)?.[1];
     const watching = spawn(this.#program("nmctl"), ["-o", "json", "watch", instance], {
       env: this.#env,
@@ -120,18 +129,26 @@ export class Stage implements AsyncDisposable {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  async #run(args: readonly string[], show: (text: string) => void): Promise<string> {
+  async #ok(args: readonly string[], show: (text: string) => void): Promise<string> {
+    const { code, output } = await this.#run(args, show);
+    if (code !== 0) {
+      throw new Error(`nmctl ${args.join(" ")} ended with status ${code}`);
+    }
+    return output;
+  }
+
+  async #run(
+    args: readonly string[],
+    show: (text: string) => void,
+  ): Promise<{ readonly code: number | null; readonly output: string }> {
     const child = spawn(this.#program("nmctl"), args, { env: this.#env, stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
       show(text);
     });
-    const [code] = await once(child, "close");
-    if (code !== 0) {
-      throw new Error(`nmctl ${args.join(" ")} ended with status ${code}`);
-    }
-    return output;
+    await once(child, "close");
+    return { code: child.exitCode, output };
   }
 
   /** Starts a program that stays, and returns when it says that it is ready. */
