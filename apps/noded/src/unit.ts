@@ -31,8 +31,7 @@ NotifyAccess=${o.notifies === "itself" ? "main" : "all"}
 WatchdogSec=30
 ExecStart=${o.command.map(quote).join(" ")}
 Environment=MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536
-Restart=on-failure
-RestartSec=2
+${restart(settings)}RestartSec=2
 # It switched to another version of itself.
 RestartForceExitStatus=${EXIT.restart}
 SuccessExitStatus=${EXIT.restart}
@@ -57,6 +56,14 @@ export function runCommand(settings: Settings, program: string): string[] {
     return values.flatMap((item) => [`--${flagOf(key)}`, String(item)]);
   });
   return [program, "run", ...flags];
+}
+
+/**
+ * A version that the manager switched to may end with any status, and gives way to the one before it after a few starts:
+ * systemd has to make them.
+ */
+function restart(settings: Settings): string {
+  return `Restart=${settings.currentLink === undefined ? "on-failure" : "always"}\n`;
 }
 
 /**

@@ -39,7 +39,11 @@ test("instances are left to the manager, and those that outlive it keep the temp
 
 test("what does not get better by starting again is not started again, unless an older version takes over", () => {
   expect(unit([])).toContain("RestartPreventExitStatus=64 65 78\n");
-  expect(unit(["--current-link", "/var/lib/noded-current"])).not.toContain("RestartPreventExitStatus");
+  expect(unit([])).toContain("Restart=on-failure\n");
+  const updating = unit(["--current-link", "/var/lib/noded-current"]);
+  expect(updating).not.toContain("RestartPreventExitStatus");
+  // Also a version that ends as if it had been asked to must be started until it is given up.
+  expect(updating).toContain("Restart=always\n");
 });
 
 test("a manager that cannot speak to systemd itself lets a child do it", () => {

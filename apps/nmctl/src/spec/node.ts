@@ -68,6 +68,7 @@ export const nodeCommands: readonly CommandSpec[] = [
     summary: "end the manager in order",
     description: [
       "Running instances are suspended, or left running, as the manager's shutdown policy says; its next start-up resumes or finds them.",
+      "What starts the manager may start it again at once, as the unit of the Debian package does: then it is that which has to stop it.",
     ],
     operands: [],
     options: [deadline],
