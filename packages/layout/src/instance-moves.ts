@@ -88,6 +88,8 @@ export class InstanceMoves {
    * @throws NodeError `INSTANCE_RUNNING`, `OPERATION_IN_PROGRESS`, `INSTANCE_NOT_FOUND`, `STORE_CORRUPT`
    */
   async goBack(name: InstanceName): Promise<void> {
+    // Who looks which versions are needed must find either the trial or what it ended in.
+    using _ = await this.#turns.acquire(installationDir(this.#root, name));
     await this.#claims.inTurn(name, async (dir) => {
       const names = await this.#requireIdle(name, dir);
       const found = await this.#trial(dir, names);

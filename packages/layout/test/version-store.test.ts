@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { decodeEnvelope, type Envelope, type InstallationName } from "@nodemanager/core";
 import { type InstallationRecord, nodeFs, type Root, type VersionRecord } from "@nodemanager/layout";
 import { FakeClock, reasonOf, tempDir } from "@nodemanager/testing";
@@ -289,6 +290,38 @@ describe("collecting", () => {
     await root.instances.retire(instance.name);
     await root.installations.versions.collect(made.name, { keep: 1 });
     expect(versionsIn(made)).toEqual(["0002", "0003"]);
+  });
+
+  test("never takes the version that an instance goes back to while it is looked for", async () => {
+    await using dir = await tempDir();
+    const fs = new (class extends RecordingFs {
+      onMove: (() => Promise<void>) | undefined;
+      override async readFile(path: string, maxBytes: number): Promise<Uint8Array> {
+        const { onMove } = this;
+        if (onMove && basename(path) === "moved") {
+          this.onMove = undefined;
+          await onMove();
+        }
+        return await super.readFile(path, maxBytes);
+      }
+    })();
+    await using root = await open(dir.path, { fs });
+    const { name, versionDir: from } = await install(root);
+    const instance = await createInstance(root, name);
+    for (const version of ["2.0.0", "3.0.0"]) {
+      await update(root, name, version);
+    }
+    const { dir: to } = await update(root, name, "4.0.0");
+    await root.instances.moves.move(instance, { to, trial: true });
+    let goingBack: Promise<void> | undefined;
+    fs.onMove = async () => {
+      goingBack = root.instances.moves.goBack(instance);
+      // These steps need nothing but turns of the event loop: it is done by then, unless it waits.
+      await setImmediate();
+    };
+    await root.installations.versions.collect(name, { keep: 1 });
+    await goingBack;
+    expect((await root.instances.version(await root.instances.read(instance))).dir).toBe(from);
   });
 
   test("asks about each, and leaves what it is told to", async () => {
