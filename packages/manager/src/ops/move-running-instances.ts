@@ -13,6 +13,8 @@ export interface InstallationMove {
   readonly moved: VersionRecord | undefined;
 }
 
+type Running = InstanceRecord & { readonly state: "running" };
+
 /** Whether instances run that are not on the installation's current version. */
 export async function isBehind(ctx: Context, { name, versionDir }: InstallationRecord): Promise<boolean> {
   return (await runningBehind(ctx, name, versionDir)).length > 0;
@@ -21,7 +23,8 @@ export async function isBehind(ctx: Context, { name, versionDir }: InstallationR
 /**
  * Moves the running instances of an installation to its current version, one after the other, so that a version that
  * does not hold takes down one of them at a time. When one does not hold, or the caller goes away, those that were moved
- * go back, and so does the installation.
+ * go back, and so does the installation. One that somebody suspends or stops before its turn is left alone, and one that was
+ * moved and is stopped before the others are done is not missed.
  *
  * @throws NodeError `UPDATE_FAILED` naming the instance, `CANCELLED`
  */
@@ -35,12 +38,16 @@ export async function moveRunningInstances(
   const done: RunningMove[] = [];
   using held = new DisposableStack();
   try {
-    for (const instance of await runningBehind(ctx, name, to.dir)) {
-      held.use(holdMove(ctx, instance.name));
-      done.push(await RunningMove.begin(ctx, instance, to, o));
+    for (const { name: instance } of await runningBehind(ctx, name, to.dir)) {
+      held.use(holdMove(ctx, instance));
+      // The ones before it may have taken long.
+      const record = await unlessGone(ctx.root.instances.read(instance));
+      if (record && isRunningBehind(record, to.dir)) {
+        done.push(await RunningMove.begin(ctx, record, to, o));
+      }
     }
     for (const move of done) {
-      await move.keep();
+      await unlessGone(move.keep());
     }
   } catch (error) {
     if (o.interrupt.aborted) {
@@ -53,18 +60,30 @@ export async function moveRunningInstances(
   }
 }
 
-async function runningBehind(
-  ctx: Context,
-  name: InstallationName,
-  versionDir: string,
-): Promise<(InstanceRecord & { readonly state: "running" })[]> {
-  const found: (InstanceRecord & { readonly state: "running" })[] = [];
+async function runningBehind(ctx: Context, name: InstallationName, versionDir: string): Promise<Running[]> {
+  const found: Running[] = [];
   for await (const record of ctx.root.instances.list(name)) {
-    if (record.kind === "instance" && record.state === "running" && record.versionDir !== versionDir) {
+    if (record.kind === "instance" && isRunningBehind(record, versionDir)) {
       found.push(record);
     }
   }
   return found;
+}
+
+function isRunningBehind(record: InstanceRecord, versionDir: string): record is Running {
+  return record.state === "running" && record.versionDir !== versionDir;
+}
+
+/** Somebody may stop an instance for good meanwhile, and collect what is left of it. */
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasReason(error, "INSTANCE_NOT_FOUND")) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** @returns what did not go back, for people */
@@ -89,7 +108,7 @@ async function takeBack(
     ctx.hub.publish(formatName(name));
   }
   for (const move of done) {
-    await attempt(move.key, () => move.goBack());
+    await attempt(move.key, () => unlessGone(move.goBack()));
   }
   return problems;
 }

@@ -19,10 +19,18 @@ async function updated(
   return found;
 }
 
+/** A clock for the soak time alone: what is killed and probed for needs its real time. */
+function soakClock(): { readonly time: FakeClock; readonly clock: Clock } {
+  const time = new FakeClock();
+  const sleep: Clock["sleep"] = (ms, signal) => (ms === SOAK_MS ? time : systemClock).sleep(ms, signal);
+  return { time, clock: { ...systemClock, sleep } };
+}
+
 /** An update with restart, up to where the new version is ready and has to hold. */
 class Soaking {
   readonly ended: Promise<OperationEvent[]>;
   readonly #soaks = Promise.withResolvers<void>();
+  readonly #soaksAgain = Promise.withResolvers<void>();
 
   static async begin(node: TestNode, name: string, signal?: AbortSignal): Promise<Soaking> {
     const soaking = new Soaking(node.manager.update(name, { restart: true, signal }));
@@ -35,12 +43,18 @@ class Soaking {
     this.ended.catch(() => {});
   }
 
+  /** Waits until the next instance has to hold. */
+  async next(): Promise<void> {
+    await Promise.race([this.#soaksAgain.promise, this.ended]);
+  }
+
   async #follow(events: AsyncIterable<OperationEvent>): Promise<OperationEvent[]> {
     const seen: OperationEvent[] = [];
+    const soaks = [this.#soaks, this.#soaksAgain];
     for await (const event of events) {
       seen.push(event);
       if (event.kind === "progress" && event.phase === "soaking") {
-        this.#soaks.resolve();
+        soaks.shift()?.resolve();
       }
     }
     return seen;
@@ -53,10 +67,8 @@ async function onOld(node: TestNode, instance: string): Promise<void> {
 
 describe("a running instance that is updated", () => {
   test.concurrent("is on the new version once it has held for the soak time, in its workspace", async () => {
-    const time = new FakeClock();
-    // What is killed and probed for needs its real time.
-    const sleep: Clock["sleep"] = (ms, signal) => (ms === SOAK_MS ? time : systemClock).sleep(ms, signal);
-    await using node = await TestNode.open({ clock: { ...systemClock, sleep } });
+    const { time, clock } = soakClock();
+    await using node = await TestNode.open({ clock });
     const { instance, pid } = await updated(node, "holds", { mode: "steady", soakMs: SOAK_MS });
     const soaking = await Soaking.begin(node, instance);
     expect(isRunning(pid)).toBe(false);
@@ -213,6 +225,36 @@ describe("an installation that is updated with what runs of it", () => {
     for (const instance of instances) {
       await onOld(node, instance);
     }
+  });
+
+  test.concurrent("leaves one alone that is stopped before its turn", async () => {
+    const { time, clock } = soakClock();
+    await using node = await TestNode.open({ clock });
+    const { installation } = await two(node, "before", { mode: "steady", soakMs: SOAK_MS });
+    const [first = "", second = ""] = await node.names(`${installation}/*`);
+    const soaking = await Soaking.begin(node, installation);
+    await collect(node.manager.stop(second));
+    time.advance(SOAK_MS);
+    expect((await soaking.ended).at(-1)).toMatchObject({ kind: "outcome" });
+    expect(await node.installation(installation)).toMatchObject({ version: "2.0.0" });
+    expect(await node.instance(first)).toMatchObject({ state: "running", version: "2.0.0" });
+    expect(await node.names(`${installation}/*`)).toEqual([first]);
+  });
+
+  test.concurrent("does not go back because one is stopped that was moved", async () => {
+    const { time, clock } = soakClock();
+    await using node = await TestNode.open({ clock });
+    const { installation } = await two(node, "after", { mode: "steady", soakMs: SOAK_MS });
+    const [first = "", second = ""] = await node.names(`${installation}/*`);
+    const soaking = await Soaking.begin(node, installation);
+    time.advance(SOAK_MS);
+    await soaking.next();
+    await collect(node.manager.stop(first));
+    time.advance(SOAK_MS);
+    expect((await soaking.ended).at(-1)).toMatchObject({ kind: "outcome" });
+    expect(await node.installation(installation)).toMatchObject({ version: "2.0.0" });
+    expect(await node.instance(second)).toMatchObject({ state: "running", version: "2.0.0" });
+    expect(await node.names(`${installation}/*`)).toEqual([second]);
   });
 
   test.concurrent("can be moved later, when only they are behind", async () => {
