@@ -30,6 +30,8 @@ export class AccountPool {
   readonly #reserved = new Set<number>();
   /** Undefined: the disk has to be read. */
   #used: Set<number> | undefined;
+  /** Counts what may have changed on disk, so that what was read before that is not believed. */
+  #changes = 0;
   #last = 0;
 
   constructor(context: LayoutContext, root: string) {
@@ -45,8 +47,8 @@ export class AccountPool {
   async reserve(range: AccountRange): Promise<ReservedAccount> {
     return await this.#context.attempt("allocating an account", async () => {
       using _ = await this.#turns.acquire("");
-      this.#used ??= await this.#read();
-      const id = this.#free(range, this.#used);
+      const used = await this.#upToDate();
+      const id = this.#free(range, used);
       if (id === undefined) {
         throw new NodeError(
           "ACCOUNTS_EXHAUSTED",
@@ -60,6 +62,7 @@ export class AccountPool {
         keep: () => {
           this.#reserved.delete(id);
           this.#used?.add(id);
+          this.#changes += 1;
         },
         [Symbol.dispose]: () => {
           if (this.#reserved.delete(id)) {
@@ -74,6 +77,18 @@ export class AccountPool {
   /** To be called when installations may be gone. */
   forget(): void {
     this.#used = undefined;
+    this.#changes += 1;
+  }
+
+  async #upToDate(): Promise<Set<number>> {
+    while (!this.#used) {
+      const before = this.#changes;
+      const used = await this.#read();
+      if (before === this.#changes) {
+        this.#used = used;
+      }
+    }
+    return this.#used;
   }
 
   /** The next one above all that are or were in use, else the lowest. */

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, readFileSync, renameSync, rmSync, statSync, write
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Account, AccountRange } from "@nodemanager/core";
-import { openRoot, type Root } from "@nodemanager/layout";
+import { nodeFs, openRoot, type Root } from "@nodemanager/layout";
 import { failureOf, reasonOf, tempDir } from "@nodemanager/testing";
 import { describe, expect, test } from "vitest";
 import { access, envelope, install, ACCOUNT as OWN, open, putBinary, SELF, SHA256, TITLE } from "./support/fixture.ts";
@@ -199,6 +199,31 @@ describe("allocating accounts", () => {
     expect(await isFree(dir.path)).toBe(false);
     rmSync(join(dir.path, ".deleted-aaaa-2"), { recursive: true });
     expect(await isFree(dir.path)).toBe(true);
+  });
+
+  test.skipIf(!isRoot)("misses none that is installed while the disk is read (needs root)", async () => {
+    await using dir = await tempDir();
+    let onRead: (() => Promise<void>) | undefined;
+    const fs = {
+      ...nodeFs,
+      async readdir(path: string) {
+        const entries = await nodeFs.readdir(path);
+        const work = onRead;
+        onRead = undefined;
+        await work?.();
+        return entries;
+      },
+    };
+    await using root = await open(dir.path, { fs });
+    const range = { first: RANGE.first, last: RANGE.first + 1 };
+    const first = await root.installations.reserveAccount(range);
+    root.installations.forget();
+    onRead = async () => {
+      await installAs(root, { kind: "own", uid: first.id, gid: first.id });
+      first.keep();
+    };
+    using _ = await root.installations.reserveAccount(range);
+    expect(await reasonOf(root.installations.reserveAccount(range))).toBe("ACCOUNTS_EXHAUSTED");
   });
 
   test("believes what settings say when the directory belongs to somebody else", async () => {
