@@ -12,9 +12,9 @@ export interface FetchedVersion extends AsyncDisposable {
 }
 
 /**
- * Brings every binary of a version, its program and its packages, to this node, unless it is here already: streamed, capped, verified, then set in its
- * place by its digest. Who wants the same one waits until the result is disposed, so it is fetched once, and what is
- * taken back is nobody else's.
+ * Brings every binary of a version, its program and its packages, to this node, unless it is here already: streamed,
+ * capped, verified, then set in its place by its digest. Who wants the same one waits until the result is disposed, so it
+ * is fetched once, and what is taken back is nobody else's.
  *
  * @throws NodeError `BINARY_NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `TOO_LARGE`, `REPOSITORY_UNAVAILABLE`,
  *   `DISK_FULL`, which is also found before anything is fetched; nothing stays then

@@ -32,8 +32,9 @@ const COLLECTORS: readonly ((tidying: Tidying) => Promise<void>)[] = [
 
 /**
  * Removes what is no longer needed: installations that are uninstalled, instances that are stopped, old versions of
- * installations and of the manager itself, and binaries that nothing uses any more. How old something is was written down when it was over. What somebody is working
- * on is left alone. With what it removes go the request ids that were recorded there.
+ * installations and of the manager itself, and binaries that nothing uses any more. How old something is was written down
+ * when it was over. What somebody is working on is left alone. With what it removes go the request ids that were recorded
+ * there.
  *
  * @throws NodeError `DISK_FULL`, `READ_ONLY`, `ROOT_NOT_WRITABLE`, or the signal's error; what was removed is gone then
  */
@@ -148,13 +149,20 @@ async function ownWorkspaces(tidying: Tidying): Promise<void> {
   const { ctx, own, dryRun, freed, note, signal } = tidying;
   for (const version of await own.collectable()) {
     throwIfAborted(signal);
-    const { dir, followedAt } = await ctx.root.manager.place(version);
-    if (isDue(tidying, followedAt)) {
-      const bytes = await freed.add(dir);
-      if (!dryRun) {
-        await ctx.root.manager.retire(version);
+    try {
+      const { dir, followedAt } = await ctx.root.manager.place(version);
+      if (isDue(tidying, followedAt)) {
+        const bytes = await freed.add(dir);
+        if (!dryRun) {
+          await ctx.root.manager.retire(version);
+        }
+        note(`the manager's version ${version}`, bytes);
       }
-      note(`the manager's version ${version}`, bytes);
+    } catch (error) {
+      // A manager that has just become healthy collects them, too.
+      if (!hasReason(error, "VERSION_NOT_FOUND")) {
+        throw error;
+      }
     }
   }
 }

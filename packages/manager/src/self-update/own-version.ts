@@ -6,11 +6,13 @@ import {
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
+  hasReason,
   isErrno,
   MANAGER_TITLE,
   NodeError,
 } from "@nodemanager/core";
 import type { Root, WorkspaceRecord } from "@nodemanager/layout";
+import { envelopeOf } from "./envelope-of.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
 import { startScript } from "./start-script.ts";
 
@@ -35,7 +37,7 @@ export async function ownVersion(root: Root, programFile: string, version: strin
   const name = await root.manager.workspaceOf(programFile);
   const workspace = name === undefined ? await madeBefore(root, binary, version) : await root.manager.read(name);
   const envelope = workspace
-    ? decodeEnvelope(workspace.envelope, workspace.dir)
+    ? envelopeOf(workspace)
     : decodeEnvelope({ title: MANAGER_TITLE, version, binary }, programFile);
   return { envelope, binary, programFile, workspace };
 }
@@ -74,16 +76,25 @@ export async function stageOwnVersion(root: Root, own: OwnVersion, setup: SelfUp
 /** A workspace that was made of the same file by an earlier update. */
 async function madeBefore(root: Root, binary: BinaryRef, version: string): Promise<WorkspaceRecord | undefined> {
   for await (const record of root.manager.list()) {
-    if (record.kind === "broken" || !record.healthyAt) {
-      continue;
-    }
-    const envelope = decodeEnvelope(record.envelope, record.dir);
-    const isSame = envelope.version === version && envelope.binary?.sha256 === binary.sha256;
-    if (isSame && (await root.manager.digest(record.version)) === binary.sha256) {
+    if (record.kind === "workspace" && record.healthyAt && (await isMadeOf(root, record, binary, version))) {
       return record;
     }
   }
   return undefined;
+}
+
+/** One that is damaged is made of nothing. */
+async function isMadeOf(root: Root, record: WorkspaceRecord, binary: BinaryRef, version: string): Promise<boolean> {
+  try {
+    const envelope = envelopeOf(record);
+    const isSaid = envelope.version === version && envelope.binary?.sha256 === binary.sha256;
+    return isSaid && (await root.manager.digest(record.version)) === binary.sha256;
+  } catch (error) {
+    if (hasReason(error, "STORE_CORRUPT", "VERSION_NOT_FOUND")) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 async function binaryOf(file: string): Promise<BinaryRef> {

@@ -1,5 +1,6 @@
-import { decodeEnvelope, hasReason, NodeError } from "@nodemanager/core";
+import { hasReason, NodeError } from "@nodemanager/core";
 import type { ManagerStore, WorkspaceRecord } from "@nodemanager/layout";
+import { envelopeOf } from "./envelope-of.ts";
 
 /**
  * The workspace that a revert of another one goes back to; it is whole.
@@ -28,11 +29,9 @@ export async function revertTarget(
 }
 
 /** What would not start must not be switched to. */
-async function checkProgram(
-  store: ManagerStore,
-  { version, dir, envelope, programFile }: WorkspaceRecord,
-): Promise<void> {
-  const { binary } = decodeEnvelope(envelope, dir);
+async function checkProgram(store: ManagerStore, workspace: WorkspaceRecord): Promise<void> {
+  const { version, programFile } = workspace;
+  const { binary } = envelopeOf(workspace);
   if ((await store.digest(version)) !== binary?.sha256) {
     throw new NodeError("STORE_CORRUPT", `${programFile} is not the program that its envelope names`, {
       metadata: { file: programFile, field: "" },

@@ -1,10 +1,11 @@
-import { decodeEnvelope, formatName, NodeError, throwIfAborted } from "@nodemanager/core";
+import { formatName, NodeError, throwIfAborted } from "@nodemanager/core";
 import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import { parseOrigin } from "@nodemanager/repository";
 import type { TaskContext } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { Outcome } from "../operation.ts";
 import { offerOf, stageCandidate } from "./candidate.ts";
+import { envelopeOf } from "./envelope-of.ts";
 import { ownVersion, stageOwnVersion } from "./own-version.ts";
 import { revertTarget } from "./revert-target.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
@@ -160,8 +161,8 @@ export class SelfUpdate {
     { signal, report }: TaskContext,
   ): Promise<Outcome> {
     const { from, to, currentLink, requestId } = o;
-    const fromVersion = semanticVersion(from);
-    const toVersion = semanticVersion(to);
+    const fromVersion = envelopeOf(from).version;
+    const toVersion = envelopeOf(to).version;
     throwIfAborted(signal);
     report({ phase: "switching", done: 0, goal: 0, unit: "" });
     await makeMove(this.#ctx, currentLink, {
@@ -183,8 +184,4 @@ export class SelfUpdate {
       changes: [{ field: "version", from: fromVersion, to: toVersion }],
     };
   }
-}
-
-function semanticVersion({ envelope, dir }: WorkspaceRecord): string {
-  return decodeEnvelope(envelope, dir).version;
 }

@@ -1,8 +1,9 @@
-import { decodeEnvelope, hasReason } from "@nodemanager/core";
+import { hasReason } from "@nodemanager/core";
 import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import type { ManagerStatus, ManagerUpdate } from "../status.ts";
 import { collectableWorkspaces, collectWorkspaces } from "./collect-workspaces.ts";
+import { envelopeOf } from "./envelope-of.ts";
 import { lastUpdateOf } from "./last-update.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
 import { sweepCandidates } from "./sweep-candidates.ts";
@@ -108,8 +109,7 @@ export class OwnStanding {
     if (running?.previous === undefined) {
       return undefined;
     }
-    const previous = await orNothing(this.#ctx.root.manager.read(running.previous));
-    return previous && decodeEnvelope(previous.envelope, previous.dir).version;
+    return await orNothing(this.#ctx.root.manager.read(running.previous).then((record) => envelopeOf(record).version));
   }
 
   async #lastUpdate(): Promise<ManagerUpdate | undefined> {
@@ -142,7 +142,7 @@ async function orNothing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (hasReason(error, "STORE_CORRUPT", "VERSION_NOT_FOUND", "INVALID_ENVELOPE")) {
+    if (hasReason(error, "STORE_CORRUPT", "VERSION_NOT_FOUND")) {
       return undefined;
     }
     throw error;

@@ -91,6 +91,27 @@ test("an origin that is not there is said, and no version is left", async () => 
   expect(await versionsOf(made)).toEqual([]);
 });
 
+test("a damaged version is no reason not to answer, nor not to update, and is not gone back to", async () => {
+  let programFile = "";
+  const made = await node({ selfUpdate: (dir) => ({ ...setup(dir), programFile: programFile || join(dir, "noded") }) });
+  writeFileSync(join(made.dir, "../noded"), PROGRAM, { mode: 0o755 });
+  const old = await workspace(made, "1.0.0");
+  const now = await workspace(made, "2.0.0", old);
+  for (const { version } of [old, now]) {
+    await made.root.manager.markHealthy(version);
+    await made.root.manager.switchTo(join(made.dir, "../current"), version);
+  }
+  writeFileSync(join(old.dir, "envelope.json"), '{"schemaVersion":1,"title":7}');
+  expect(await reasonOf(collect(made.manager.updateManager()))).toMatch(
+    /^(REPOSITORY_UNAVAILABLE|ENVELOPE_NOT_FOUND)$/,
+  );
+  programFile = now.programFile;
+  await made.shutdown();
+  await made.reopen();
+  expect(await made.manager.managerStatus()).toMatchObject({ workspace: now.version, previousVersion: "" });
+  expect(await reasonOf(collect(made.manager.revertManager()))).toBe("STORE_CORRUPT");
+});
+
 test("a revert goes to the previous version when that is whole, and ends the manager", async () => {
   let programFile = "";
   const made = await node({ selfUpdate: (dir) => ({ ...setup(dir), programFile: programFile || join(dir, "noded") }) });
