@@ -12,6 +12,7 @@ import {
   NodeError,
 } from "@nodemanager/core";
 import type { Root, WorkspaceRecord } from "@nodemanager/layout";
+import type { Context } from "../context.ts";
 import { envelopeOf } from "./envelope-of.ts";
 import type { SelfUpdateSetup } from "./setup.ts";
 import { startScript } from "./start-script.ts";
@@ -48,7 +49,12 @@ export async function ownVersion(root: Root, programFile: string, version: strin
  *
  * @throws NodeError `DISK_FULL` and the like; nothing stays then
  */
-export async function stageOwnVersion(root: Root, own: OwnVersion, setup: SelfUpdateSetup): Promise<WorkspaceRecord> {
+export async function stageOwnVersion(
+  ctx: Context,
+  own: OwnVersion,
+  { setup, signal }: { readonly setup: SelfUpdateSetup; readonly signal: AbortSignal },
+): Promise<WorkspaceRecord> {
+  const { root } = ctx;
   const stage = (binary: string) =>
     root.manager.stage({
       binary,
@@ -61,6 +67,8 @@ export async function stageOwnVersion(root: Root, own: OwnVersion, setup: SelfUp
     if (!(error instanceof NodeError && isErrno(error.cause, "EXDEV", "EPERM", "EACCES", "EMLINK"))) {
       throw error;
     }
+    // Until the workspace has its link, the copy is one that nothing uses: who collects those has to wait.
+    using _held = await ctx.binaries.acquire(own.binary.sha256, signal);
     await copyToBlobs(root, own);
     return await stage(root.blobs.path(own.binary.sha256));
   });

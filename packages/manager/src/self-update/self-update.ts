@@ -73,7 +73,7 @@ export class SelfUpdate {
       await using repository = await ctx.openRepository(origin.repository);
       const offer = await offerOf(ctx, repository, origin, own, o.signal);
       await using undo = new AsyncDisposableStack();
-      const from = own.workspace ?? (await stageOwnVersion(ctx.root, own, setup));
+      const from = own.workspace ?? (await stageOwnVersion(ctx, own, { setup, signal: o.signal }));
       if (!own.workspace) {
         undo.defer(() => ctx.root.manager.retire(from.version));
       }
