@@ -228,7 +228,8 @@ export class NodeManager implements NodeManagerApi {
 
   /** To be called when the manager is served: from then on it becomes healthy. */
   serves(): void {
-    void this.#activities.track(this.#own.serves(this.closing));
+    // A reset waits for what is under way, and not until this version counts as healthy.
+    void this.#own.serves(this.closing, (work) => this.#activities.track(work));
   }
 
   /** Whether the manager ends to be started again, as another version. */

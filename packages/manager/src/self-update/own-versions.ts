@@ -48,8 +48,8 @@ export class OwnVersions {
     return (await this.#parts?.standing.recover()) ?? [];
   }
 
-  async serves(closing: AbortSignal): Promise<void> {
-    await this.#parts?.standing.serves(closing);
+  async serves(closing: AbortSignal, track: (work: Promise<void>) => Promise<void>): Promise<void> {
+    await this.#parts?.standing.serves(closing, track);
   }
 
   /** The workspaces that are due to be removed. */

@@ -1,4 +1,4 @@
-import { hasReason } from "@nodemanager/core";
+import { hasReason, throwIfAborted } from "@nodemanager/core";
 import type { ManagerMove, WorkspaceRecord } from "@nodemanager/layout";
 import type { Context } from "../context.ts";
 import type { ManagerStatus, ManagerUpdate } from "../status.ts";
@@ -48,12 +48,15 @@ export class OwnStanding {
   /**
    * To be called when the manager has recovered and serves. When it has gone on serving for its time it counts as healthy, for
    * good, and older versions are collected. Settles then, or when the signal aborts; never rejects.
+   *
+   * @param track - is given what must have come to its end before the root is given back: the waiting is none of it
    */
-  async serves(signal: AbortSignal): Promise<void> {
+  async serves(signal: AbortSignal, track: (work: Promise<void>) => Promise<void>): Promise<void> {
     while (!this.#isHealthy && !signal.aborted) {
       try {
         await this.#ctx.clock.sleep(this.#setup.healthyAfterMs, signal);
-        await this.#becomeHealthy();
+        throwIfAborted(signal);
+        await track(this.#becomeHealthy());
       } catch (error) {
         // A full disk is no reason to give this version up at once: it serves. Once more after the same time.
         if (!signal.aborted) {

@@ -91,6 +91,13 @@ test("an origin that is not there is said, and no version is left", async () => 
   expect(await versionsOf(made)).toEqual([]);
 });
 
+test("a reset does not wait until the manager counts as healthy", async () => {
+  const made = await node({ selfUpdate: (dir) => ({ ...setup(dir), healthyAfterMs: 86_400_000 }) });
+  made.manager.serves();
+  expect(await collect(made.manager.reset())).toEqual([]);
+  expect(await made.manager.managerStatus()).toMatchObject({ healthy: false });
+});
+
 test("a damaged version is no reason not to answer, nor not to update, and is not gone back to", async () => {
   let programFile = "";
   const made = await node({ selfUpdate: (dir) => ({ ...setup(dir), programFile: programFile || join(dir, "noded") }) });
