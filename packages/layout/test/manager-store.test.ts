@@ -130,7 +130,7 @@ describe("the manager's own versions", () => {
     const process = { pid: 99, startTicks: 7, bootId: "boot" };
     await root.manager.noteTrial(version, { process, launchId: "one" });
     await noteStartFailure(programFile, { reason: "ADDRESS_IN_USE", message: "somebody serves there" });
-    writeFileSync(join(place, "starts"), "3\n");
+    symlinkSync("3", join(place, "starts"));
     writeFileSync(join(place, "fell-back"), '{"schemaVersion":1,"at":"2026-11-22T09:15:00Z","starts":3}\n');
     expect(await root.manager.read(version)).toMatchObject({
       trial: { process, launchId: "one" },

@@ -9,7 +9,7 @@ export interface StartScriptOptions {
 /**
  * The text of `noded.sh`, which starts the version in its own directory: constant but for two numbers, for any POSIX shell.
  *
- * A version that is not `healthy` is on probation. Its starts are counted in `starts`; the fourth goes back to `previous`
+ * A version that is not `healthy` is on probation. Its starts are counted by `starts`; the fourth goes back to `previous`
  * instead: it writes `fell-back`, points the link through which it was started at that version's script, and runs it. So
  * that one that hangs is restarted and counted as well, a guard kills it when it does not become healthy in time; it is
  * no child of the manager, knows it by pid and start time, and ends with it.
@@ -37,7 +37,14 @@ durably() { sync "$1" 2>/dev/null || sync; }
 # Replaces FILE by one with the line TEXT.
 put() {
   new=\${2%/*}/.incoming-start-$$
-  printf '%s\\n' "$1" >"$new" && durably "$new" && mv -f "$new" "$2" && durably "$dir"
+  printf '%s\\n' "$1" >"$new" && durably "$new" && mv -f "$new" "$2" && durably "$dir" || rm -f "$new"
+}
+
+# Notes how many starts there were, as a link that leads nowhere: that takes no space, and a version that has filled the
+# disk is one to be given up.
+count() {
+  new=$dir/.incoming-start-$$
+  ln -sf "$1" "$new" && mv -f "$new" "$dir/starts" && durably "$dir"
 }
 
 # When a process began, in ticks since the boot: with it a pid means one process.
@@ -90,14 +97,13 @@ guard() {
 }
 
 if [ ! -e "$dir/healthy" ]; then
-  starts=0
-  [ -r "$dir/starts" ] && read -r starts <"$dir/starts"
+  starts=$(readlink -- "$dir/starts") || starts=0
   case $starts in [0-9]) ;; *) starts=0 ;; esac
   if [ "$starts" -ge @STARTS@ ] && [ -h "$0" ]; then
     fall_back "$@"
   fi
   # Without a version to go back to there is nothing to count for.
-  [ "$starts" -lt @STARTS@ ] && put $((starts + 1)) "$dir/starts"
+  [ "$starts" -lt @STARTS@ ] && count $((starts + 1))
   birth=$(began $$) && ( guard "$birth" & )
 fi
 exec "$dir/noded" run --settings "$dir/settings.json" "$@"

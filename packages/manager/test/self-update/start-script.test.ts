@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isErrno } from "@nodemanager/core";
 import { readProcessIdentity } from "@nodemanager/exec";
 import { type TempDir, tempDir } from "@nodemanager/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -75,7 +77,7 @@ class Versions {
   }
 
   starts(dir: string = this.now): string {
-    return existsSync(join(dir, "starts")) ? readFileSync(join(dir, "starts"), "utf8").trim() : "";
+    return readdirSync(dir).includes("starts") ? readlinkSync(join(dir, "starts")) : "";
   }
 }
 
@@ -124,11 +126,33 @@ describe.each(shells)("the start script in %s %s", (...interpreter: string[]) =>
     expect(readdirSync(v.now).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
+  test("gives up a version that has filled the disk, too", async ({ skip }) => {
+    const temp = await tempDir();
+    onTestFinished(async () => {
+      await temp[Symbol.asyncDispose]();
+    });
+    using disk = smallDisk(join(temp.path, "disk"), "1m");
+    if (!disk) {
+      return skip("no file system can be mounted here");
+    }
+    const v = new Versions({ ...temp, path: disk.path }, interpreter.filter(Boolean));
+    fill(join(disk.path, "full"));
+    for (const start of ["1", "2", "3"]) {
+      expect((await v.start()).stdout).toContain(`${v.now}/noded `);
+      expect(v.starts()).toBe(start);
+    }
+    expect((await v.start()).stdout).toContain(`${v.old}/noded `);
+    expect((await v.start()).stdout).toContain(`${v.old}/noded `);
+    // A guard that has not noticed yet.
+    await expect.poll(() => guardsOf(v), { timeout: 10_000 }).toEqual([]);
+    expect(readdirSync(v.now).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
   test("goes back through a chain of links, and changes the one that names the version", async () => {
     const v = await inShell();
     const outer = join(v.dir, "run");
     symlinkSync(v.link, outer);
-    writeFileSync(join(v.now, "starts"), "3\n");
+    symlinkSync("3", join(v.now, "starts"));
     expect((await v.start(outer)).stdout).toContain(`${v.old}/noded `);
     expect(readlinkSync(v.link)).toBe("a root/0001-20261122T091500Z/noded.sh");
     expect(readlinkSync(outer)).toBe(v.link);
@@ -140,14 +164,14 @@ describe.each(shells)("the start script in %s %s", (...interpreter: string[]) =>
   ])("starts what it has when %s", async (_, change) => {
     const v = await inShell();
     change(v);
-    writeFileSync(join(v.now, "starts"), "3\n");
+    symlinkSync("3", join(v.now, "starts"));
     expect((await v.start()).stdout).toContain(`${v.now}/noded `);
     expect(readlinkSync(v.link)).toBe("a root/0002-20261122T091500Z/noded.sh");
   });
 
-  test.each(["", "x", "08", "12345"])("a count of %j counts for nothing", async (text) => {
+  test.each(["x", "08", "12345", "../3"])("a count of %j counts for nothing", async (text) => {
     const v = await inShell();
-    writeFileSync(join(v.now, "starts"), text);
+    symlinkSync(text, join(v.now, "starts"));
     expect((await v.start()).stdout).toContain(`${v.now}/noded `);
     expect(v.starts()).toBe("1");
   });
@@ -178,6 +202,31 @@ describe.each(shells)("the start script in %s %s", (...interpreter: string[]) =>
     await expect.poll(() => guardsOf(v), { timeout: 10_000 }).toEqual([]);
   });
 });
+
+/** Mounts a small file system; undefined where nobody may. */
+function smallDisk(path: string, size: string): (Disposable & { readonly path: string }) | undefined {
+  mkdirSync(path);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "noded-test", path], { stdio: "ignore" });
+  } catch {
+    return undefined;
+  }
+  return { path, [Symbol.dispose]: () => void execFileSync("umount", [path]) };
+}
+
+/** Writes until there is no space left. */
+function fill(file: string): void {
+  const piece = Buffer.alloc(4096);
+  try {
+    for (;;) {
+      appendFileSync(file, piece);
+    }
+  } catch (error) {
+    if (!isErrno(error, "ENOSPC")) {
+      throw error;
+    }
+  }
+}
 
 /** The shells that run a script of these versions. */
 function guardsOf(v: Versions): readonly string[] {
