@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import {
   type Envelope,
   type InstallationId,
@@ -114,7 +114,15 @@ export function previousVersionTarget(versionName: string): string {
 /** The version directory that a version's `previous` link means; undefined if it means something else. */
 export function previousVersionDir(version: string, target: string): string | undefined {
   const name = withoutPrefix(target, "../");
-  return name !== undefined && isVersionDirName(name) ? join(dirname(version), name) : undefined;
+  return name !== undefined && isEarlierVersion(name, basename(version)) ? join(dirname(version), name) : undefined;
+}
+
+/**
+ * Whether a version may be the one before another. What is before a version was made before it, so a chain of them has
+ * an end; a link to itself or to a later one would have a revert go nowhere and say that it had moved.
+ */
+function isEarlierVersion(name: string, than: string): boolean {
+  return isVersionDirName(name) && versionSequence(name) < versionSequence(than);
 }
 
 /** Whether a reset leaves this entry of the root: what the manager itself needs to go on and to be started again. */

@@ -79,7 +79,7 @@ export class VersionReader {
     }
     const previous = previousVersionDir(dir, target);
     if (previous === undefined) {
-      throw corrupt(link, "", `points to ${JSON.stringify(target)}, which is no version`);
+      throw corrupt(link, "", `points to ${JSON.stringify(target)}, which is no version before it`);
     }
     return (await exists(this.#context, previous)) ? previous : undefined;
   }

@@ -166,6 +166,9 @@ describe("previous", () => {
     { what: "a directory", make: (link: string) => mkdirSync(link) },
     { what: "a link elsewhere", make: (link: string) => symlinkSync("../../../etc", link) },
     { what: "an absolute link", make: (link: string) => symlinkSync("/etc", link) },
+    // A revert along these would go nowhere, and say that it had moved.
+    { what: "a link to itself", make: (link: string) => symlinkSync(`../${basename(dirname(link))}`, link) },
+    { what: "a link to a later one", make: (link: string) => symlinkSync("../0099-20260701T000000Z", link) },
   ])("that is $what is corrupt", async ({ make }) => {
     await using dir = await tempDir();
     await using root = await open(dir.path);
