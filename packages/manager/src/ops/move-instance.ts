@@ -33,12 +33,14 @@ export async function updateInstance(
   const record = await settledRecord(ctx, name, o.signal);
   const to = await ctx.root.installations.versions.read(current);
   if (options.dryRun) {
+    requireNotStopped(record);
     const changes = await changesOf(ctx, record, to);
     return { object: formatName(name), note: changes.length > 0 ? "" : "up to date", changes };
   }
   if (wasMovedBy(record, options.requestId)) {
     return { object: formatName(name), note: "updated by an earlier call with this request id" };
   }
+  requireNotStopped(record);
   if (record.versionDir === to.dir) {
     const { version } = to.envelope;
     throw new NodeError("UPDATE_NOT_AVAILABLE", `${formatName(name)} is on the current version ${version} already`, {
@@ -66,6 +68,7 @@ export async function revertInstance(
   if (wasMovedBy(record, options.requestId)) {
     return { object: formatName(name), note: "reverted by an earlier call with this request id" };
   }
+  requireNotStopped(record);
   const previous = await ctx.root.installations.versions.previous(record.versionDir);
   if (previous === undefined) {
     throw new NodeError("NO_PREVIOUS_VERSION", `${formatName(name)} has no version to go back to`);
@@ -93,6 +96,13 @@ async function move(
   }
   ctx.hub.publish(object);
   return { object, note: "", changes };
+}
+
+/** What is stopped for good has no version to be moved to, and is not to be told that it is up to date. */
+function requireNotStopped(record: InstanceRecord): void {
+  if (record.state === "stopped") {
+    requireLegal(record, "launch");
+  }
 }
 
 function requireIdle(record: InstanceRecord): void {

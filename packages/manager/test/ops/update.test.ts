@@ -205,6 +205,16 @@ test.concurrent("a binary is stored once for all versions and installations that
   expect(await blobs()).toEqual([]);
 });
 
+test.concurrent.each(["update", "revert"] as const)(
+  "a stopped instance is gone for an %s, and not up to date",
+  async (verb) => {
+    await using node = await TestNode.open();
+    const { instance } = await node.running({ title: `gone for ${verb}`, mode: "steady" });
+    await collect(node.manager.stop(instance));
+    expect(await reasonOf(collect(node.manager[verb](instance)))).toBe("INSTANCE_NOT_FOUND");
+  },
+);
+
 test.concurrent("a corrupt previous is told as that, and a collected one as none", async () => {
   await using node = await TestNode.open();
   const { installation } = await updatable(node, "collected");
