@@ -73,6 +73,10 @@ export async function refreshInstallation(ctx: Context, name: InstallationName, 
       profiles: await ctx.node.profiles(),
       signal: o.signal,
     });
+    if (envelope.title !== name.title) {
+      const offered = JSON.stringify(envelope.title);
+      return { object, note: `${version}; the origin offers ${offered}, which is another application` };
+    }
     const same = isSameEnvelope(envelope, record.envelope);
     return {
       object,

@@ -1,9 +1,10 @@
-import { rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type InstanceName, parseName } from "@nodemanager/core";
 import { selfIdentity } from "@nodemanager/exec";
 import { collect } from "@nodemanager/testing";
 import { expect, test } from "vitest";
-import { repositoryDir } from "../support/applications.ts";
+import { PROFILE, repositoryDir } from "../support/applications.ts";
 import { isRunning, TestNode } from "../support/test-node.ts";
 
 async function notesOf(node: TestNode, name: string): Promise<Record<string, string>> {
@@ -68,6 +69,17 @@ test("a refresh says that the origin has another version", async () => {
   const installation = await node.install({ title: "moving", mode: "steady", version: "1.0.0" });
   await node.install({ title: "moving", mode: "steady", version: "1.1.0" });
   expect(await notesOf(node, installation)).toEqual({ [installation]: "1.1.0 is available, 1.0.0 is installed" });
+});
+
+test("a refresh does not take another application at the origin for a version that is available", async () => {
+  await using node = await TestNode.open();
+  const installation = await node.install({ title: "renamed", mode: "steady", version: "1.0.0" });
+  const versions = join(await repositoryDir(), "applications", "renamed");
+  const envelope = join(versions, "1.0.0", `${PROFILE}.json`);
+  await writeFile(envelope, (await readFile(envelope, "utf8")).replace('"renamed"', '"other"'));
+  expect(await notesOf(node, installation)).toEqual({
+    [installation]: '1.0.0; the origin offers "other", which is another application',
+  });
 });
 
 test("a refresh says that the origin cannot be asked, and is no failure then", async () => {
