@@ -1,4 +1,4 @@
-import type { ErrorMetadata, Reason } from "@nodemanager/core";
+import type { Reason } from "@nodemanager/core";
 
 /** What somebody at a terminal can do about a failure. */
 const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
@@ -29,7 +29,22 @@ const ADVICE: Readonly<Partial<Record<Reason, string>>> = {
   DEADLINE_EXCEEDED: "--timeout gives it longer",
 };
 
-/** One line for people, if there is something to do; what the failure itself says to do wins. */
-export function adviceFor(error: { readonly reason: Reason; readonly metadata: ErrorMetadata }): string | undefined {
-  return ADVICE[error.reason];
+/** The same of the manager itself, of which there is one, with one origin. */
+const ADVICE_FOR_NM: typeof ADVICE = {
+  ...ADVICE,
+  OPERATION_IN_PROGRESS: "nmctl status nm shows what became of the other one",
+  UPDATE_NOT_AVAILABLE: "nmctl status nm shows the origin; publish a newer version there",
+  NO_PREVIOUS_VERSION: "nmctl update nm moves to what its origin offers",
+  TITLE_MISMATCH: 'nmctl status nm shows the origin; a manager is published with --title "node manager"',
+  UPDATE_FAILED: "the log of what starts the manager has what it wrote; nmctl status nm shows the update",
+  STORE_CORRUPT: "the manager's own log says more",
+};
+
+/**
+ * One line for people, if there is something to do.
+ *
+ * @param object - what failed, if it has a name: `nm` has advice of its own
+ */
+export function adviceFor(reason: Reason, object?: string): string | undefined {
+  return (object === "nm" ? ADVICE_FOR_NM : ADVICE)[reason];
 }

@@ -62,12 +62,13 @@ async function runCommand(spec: CommandSpec, args: CommandLine["args"], terminal
     if (isUsage(error)) {
       return await usage(error, spec, terminal);
     }
-    return await complain([command, ...args.operands].join(" "), error, terminal);
+    const object = args.operands.length === 1 ? args.operands[0] : undefined;
+    return await complain([command, ...args.operands].join(" "), error, terminal, object);
   }
 }
 
-async function complain(what: string, error: unknown, terminal: Terminal): Promise<number> {
-  terminal.say(complaint(what, error));
+async function complain(what: string, error: unknown, terminal: Terminal, object?: string): Promise<number> {
+  terminal.say(complaint(what, error, object));
   await terminal.flush();
   return exitCodeOf(error);
 }

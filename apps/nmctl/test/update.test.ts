@@ -46,6 +46,16 @@ describe("update", () => {
     expect((await suite.nmctl(["update", NAMES.webInstallation])).status).toBe(4);
   });
 
+  it.each(["UPDATE_NOT_AVAILABLE", "NO_PREVIOUS_VERSION", "UPDATE_FAILED"] as const)(
+    "advises of the manager nothing that does not go with it, for %s",
+    async (reason) => {
+      suite.node.failure = new NodeError(reason, "it cannot be");
+      const { stderr } = await suite.nmctl([reason === "NO_PREVIOUS_VERSION" ? "revert" : "update", "nm"]);
+      expect(stderr).toContain("  try: ");
+      expect(stderr).not.toMatch(/nmctl (diff|update-to|logs)|--version|--ready-timeout/);
+    },
+  );
+
   it("--dry-run prints what would change, and nothing in it commands the terminal", async () => {
     suite.node.operation = () => [changed(NAMES.webInstallation, "1.5 MB to fetch")];
     const { stdout, stderr } = await suite.nmctl(["update", NAMES.webInstallation, "--dry-run"]);

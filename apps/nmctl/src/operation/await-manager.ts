@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasReason, NodeError } from "@nodemanager/core";
-import { type ManagerUpdate, type ObjectEvent, ManagerUpdate_State as State } from "@nodemanager/proto/v1";
+import {
+  type ManagerUpdate,
+  type ObjectEvent,
+  type Outcome,
+  ManagerUpdate_State as State,
+} from "@nodemanager/proto/v1";
 import type { NodeClient } from "@nodemanager/rpc/client";
 
 const POLL_MIN_MS = 100;
@@ -26,12 +31,12 @@ export interface AwaitOptions {
  * @throws NodeError what the call fails with; `UPDATE_FAILED` when the version before it runs again
  */
 export async function* untilHealthy(move: ManagerEvents, o: AwaitOptions): ManagerEvents {
-  let outcome: ObjectEvent | undefined;
+  let changes: Outcome["changes"] = [];
   let phase = "";
   try {
     for await (const { event } of move) {
       if (event?.event?.$case === "outcome") {
-        outcome = event;
+        changes = event.event.value.changes;
       } else if (event) {
         phase = event.event?.$case === "progress" ? event.event.value.phase : phase;
         yield { event };
@@ -46,8 +51,8 @@ export async function* untilHealthy(move: ManagerEvents, o: AwaitOptions): Manag
   for await (const waitingFor of untilMoved(o)) {
     yield { event: progress(waitingFor) };
   }
-  const value = { name: "nm", note: "", changes: [] };
-  yield { event: outcome ?? { name: "nm", event: { $case: "outcome", value } } };
+  // What is started next was the note of a manager that has long gone.
+  yield { event: { name: "nm", event: { $case: "outcome", value: { name: "nm", note: "it is healthy", changes } } } };
 }
 
 /** Looks again and again until the move has come to an end, and says what it waits for. */

@@ -51,7 +51,7 @@ export function report(events: AsyncIterable<ObjectEvent | Ended>, options: Repo
       if (ended.kind === "error") {
         failures.push(ended.error);
         isWhole = options.operands?.includes(ended.name) ?? false;
-        options.terminal.say(complaint(`${options.verb} ${ended.name}`, ended.error));
+        options.terminal.say(complaint(`${options.verb} ${ended.name}`, ended.error, ended.name));
         if (options.errorsAreData) {
           yield { name: ended.name, json: () => endedToJson(ended) };
         }

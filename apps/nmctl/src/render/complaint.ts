@@ -6,8 +6,9 @@ import { adviceFor } from "../advice.ts";
  * something; a line each.
  *
  * @param what - `install file:/srv/web`, without "failed"
+ * @param object - the name of what it failed for, if there is one
  */
-export function complaint(what: string, error: unknown): string {
+export function complaint(what: string, error: unknown, object?: string): string {
   if (!(error instanceof NodeError)) {
     return `nmctl: ${what} failed\n  why: ${error instanceof Error ? error.message : String(error)} (a defect in nmctl)`;
   }
@@ -16,7 +17,7 @@ export function complaint(what: string, error: unknown): string {
   if (lastLines) {
     lines.push(`  its last lines: ${indented(lastLines.trimEnd())}`);
   }
-  const advice = adviceFor(error);
+  const advice = adviceFor(error.reason, object);
   if (advice !== undefined) {
     lines.push(`  try: ${advice}`);
   }
