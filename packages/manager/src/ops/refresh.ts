@@ -77,11 +77,12 @@ export async function refreshInstallation(ctx: Context, name: InstallationName, 
       const offered = JSON.stringify(envelope.title);
       return { object, note: `${version}; the origin offers ${offered}, which is another application` };
     }
-    const same = isSameEnvelope(envelope, record.envelope);
-    return {
-      object,
-      note: same ? `${version} is up to date` : `${envelope.version} is available, ${version} is installed`,
-    };
+    if (isSameEnvelope(envelope, record.envelope)) {
+      return { object, note: `${version} is up to date` };
+    }
+    // An update stays with the version that the origin names, so it takes another command to get what is available.
+    const pinned = origin.version === undefined ? "" : " and pinned";
+    return { object, note: `${envelope.version} is available, ${version} is installed${pinned}` };
   } catch (error) {
     if (o.signal.aborted || !(error instanceof NodeError || isErrno(error))) {
       throw error;

@@ -69,6 +69,11 @@ test("a refresh says that the origin has another version", async () => {
   const installation = await node.install({ title: "moving", mode: "steady", version: "1.0.0" });
   await node.install({ title: "moving", mode: "steady", version: "1.1.0" });
   expect(await notesOf(node, installation)).toEqual({ [installation]: "1.1.0 is available, 1.0.0 is installed" });
+  const { origin } = await node.installation(installation);
+  await collect(node.manager.updateTo(installation, `${origin}@1.0.0`));
+  expect(await notesOf(node, installation)).toEqual({
+    [installation]: "1.1.0 is available, 1.0.0 is installed and pinned",
+  });
 });
 
 test("a refresh does not take another application at the origin for a version that is available", async () => {
