@@ -65,8 +65,13 @@ current_link() {
   done
 }
 
+# The number that a version's name begins with.
+number() { n=\${1##*/}; echo "\${n%%-*}"; }
+
 fall_back() {
   previous=$(readlink -- "$dir/previous") || return
+  # What is before a version was made before it: a damaged link must not lead back here, again and again.
+  [ "$(number "$previous")" -lt "$(number "$dir")" ] 2>/dev/null || return
   script=$(readlink -f -- "$dir/previous/noded.sh") && [ -x "$script" ] || return
   put "{\\"schemaVersion\\":1,\\"at\\":\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\",\\"starts\\":$starts}" "$dir/fell-back"
   current_link

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import {
   appendFileSync,
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -105,6 +106,23 @@ describe.each(shells)("the start script in %s %s", (...interpreter: string[]) =>
       `${v.now}/noded run --settings ${v.now}/settings.json --ready-fd a b\n`,
     );
     expect(v.starts()).toBe("");
+  });
+
+  test.each([
+    ["itself", "../0002-20261122T091500Z"],
+    ["a later version", "../0003-20261122T091500Z"],
+    ["no version", "../.."],
+  ])("does not go back to %s", async (_, target) => {
+    const v = await inShell();
+    cpSync(v.now, join(v.dir, "0003-20261122T091500Z"), { recursive: true, verbatimSymlinks: true });
+    symlinkSync("3", join(v.now, "starts"));
+    rmSync(join(v.now, "previous"));
+    symlinkSync(target, join(v.now, "previous"));
+    const link = readlinkSync(v.link);
+    const ran = await v.start();
+    expect(ran).toMatchObject({ code: 7, stderr: "" });
+    expect(ran.stdout).toContain(`${v.now}/noded run `);
+    expect(readlinkSync(v.link)).toBe(link);
   });
 
   test("counts the starts of a version that is not healthy, and the fourth goes back for good", async () => {
