@@ -12,5 +12,7 @@ export default defineConfig({
     hookTimeout: 20_000,
     restoreMocks: true,
     pool: "forks",
+    // Most of them wait for processes and disks: a core that is kept free for the runner would do nothing.
+    maxWorkers: "100%",
   },
 });
