@@ -8,6 +8,7 @@ import { corrupt, readDocument, required } from "./document.ts";
 import { settingsDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
 import { CURRENT, installationDir, isVersionDirName, UNINSTALLING } from "./paths.ts";
+import { readLinkIfThere } from "./read-link.ts";
 import type { BrokenRecord, InstallationRecord } from "./records.ts";
 import { VersionReader } from "./version-reader.ts";
 
@@ -131,14 +132,9 @@ export class InstallationReader {
   }
 
   async #linkedVersion(link: string): Promise<string | undefined> {
-    let target: string;
-    try {
-      target = await this.#context.fs.readlink(link);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) {
-        return undefined;
-      }
-      throw isErrno(error, "EINVAL") ? corrupt(link, "", "is not a symbolic link", error) : error;
+    const target = await readLinkIfThere(this.#context, link);
+    if (target === undefined) {
+      return undefined;
     }
     if (!isVersionDirName(target)) {
       throw corrupt(link, "", `points to ${JSON.stringify(target)}, which is no version`);

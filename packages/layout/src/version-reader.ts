@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { decodeEnvelope, type Envelope, isErrno, NodeError } from "@nodemanager/core";
+import { decodeEnvelope, type Envelope, NodeError } from "@nodemanager/core";
 import type { LayoutContext } from "./context.ts";
 import { corrupt, readDocument, readJsonObject, required } from "./document.ts";
 import { originDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
 import { PACKAGES, PREVIOUS, previousVersionDir, programPath } from "./paths.ts";
+import { readLinkIfThere } from "./read-link.ts";
 
 /** A version of an application, ready to be run. */
 export interface VersionRecord {
@@ -68,14 +69,9 @@ export class VersionReader {
    */
   async previous(dir: string): Promise<string | undefined> {
     const link = join(dir, PREVIOUS);
-    let target: string;
-    try {
-      target = await this.#context.fs.readlink(link);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) {
-        return undefined;
-      }
-      throw isErrno(error, "EINVAL") ? corrupt(link, "", "is not a symbolic link", error) : error;
+    const target = await readLinkIfThere(this.#context, link);
+    if (target === undefined) {
+      return undefined;
     }
     const previous = previousVersionDir(dir, target);
     if (previous === undefined) {

@@ -5,7 +5,8 @@ import type { LayoutContext } from "./context.ts";
 import { corrupt, type DocumentSchema, readDocument, readJsonObject, required } from "./document.ts";
 import { failureDocument, fellBackDocument, healthyDocument, trialDocument } from "./documents.ts";
 import { exists } from "./exists.ts";
-import { isVersionDirName } from "./paths.ts";
+import { previousVersionDir } from "./paths.ts";
+import { readLinkIfThere } from "./read-link.ts";
 
 /** One version of the manager itself. */
 export interface WorkspaceRecord {
@@ -99,18 +100,15 @@ export async function readWorkspace(context: LayoutContext, dir: string): Promis
 
 async function readPrevious(context: LayoutContext, dir: string): Promise<string | undefined> {
   const link = join(dir, WORKSPACE.previous);
-  try {
-    const version = basename(await context.fs.readlink(link));
-    if (!isVersionDirName(version)) {
-      throw corrupt(link, "", `points to ${JSON.stringify(version)}, which is no version`);
-    }
-    return version;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) {
-      return undefined;
-    }
-    throw isErrno(error, "EINVAL") ? corrupt(link, "", "is not a symbolic link", error) : error;
+  const target = await readLinkIfThere(context, link);
+  if (target === undefined) {
+    return undefined;
   }
+  const previous = previousVersionDir(dir, target);
+  if (previous === undefined) {
+    throw corrupt(link, "", `points to ${JSON.stringify(target)}, which is no version before it`);
+  }
+  return basename(previous);
 }
 
 /** A document that need not be there. */

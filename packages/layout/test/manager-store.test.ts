@@ -146,6 +146,27 @@ describe("the manager's own versions", () => {
     expect(readdirSync(dir.path)).toEqual([]);
   });
 
+  test.each(["itself", "a later version", "another place", "a file"])(
+    "go back to no version that is %s",
+    async (what) => {
+      await using dir = await tempDir();
+      await using root = await open(dir.path);
+      const { version: first } = await stage(root);
+      const { version, dir: workspace } = await stage(root, first);
+      const { version: later } = await stage(root, version);
+      const previous = join(workspace, "previous");
+      rmSync(previous);
+      if (what === "a file") {
+        writeFileSync(previous, first);
+      } else {
+        const target =
+          { itself: `../${version}`, "a later version": `../${later}` }[what] ?? `../../elsewhere/${first}`;
+        symlinkSync(target, previous);
+      }
+      expect(await reasonOf(root.manager.read(version))).toBe("STORE_CORRUPT");
+    },
+  );
+
   test("are told by their program, whose bytes say which it is", async () => {
     await using dir = await tempDir();
     await using root = await open(dir.path);
